@@ -1,0 +1,17 @@
+-- Aims: what users share.
+-- depends: useraim_0001_create_users
+
+CREATE TABLE aims (
+    id          uuid        NOT NULL DEFAULT gen_random_uuid(),
+    title       text        NOT NULL,
+    description text        NOT NULL DEFAULT '',
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    updated_at  timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT aims_pkey PRIMARY KEY (id),
+    CONSTRAINT aims_title_check CHECK (char_length(title) BETWEEN 1 AND 500 AND btrim(title, E' \t\n\r\f\v') <> ''),
+    CONSTRAINT aims_description_check CHECK (char_length(description) <= 20000)
+);
+
+-- The orders of pages, ties broken by id.
+CREATE INDEX aims_created_at_idx ON aims (created_at, id);
+CREATE INDEX aims_title_idx ON aims (title, id);
