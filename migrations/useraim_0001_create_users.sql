@@ -8,7 +8,7 @@ CREATE TABLE users (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT users_pkey PRIMARY KEY (id),
-    CONSTRAINT users_name_check CHECK (char_length(name) BETWEEN 1 AND 200 AND btrim(name, E' \t\n\r\f\v') <> ''),
+    CONSTRAINT users_name_check CHECK (char_length(name) BETWEEN 1 AND 200 AND btrim(name, E' \t\n\r\f\x0b') <> ''),
     CONSTRAINT users_email_check CHECK (char_length(email) BETWEEN 3 AND 320 AND email LIKE '_%@%_')
 );
 

@@ -8,7 +8,7 @@ CREATE TABLE aims (
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT aims_pkey PRIMARY KEY (id),
-    CONSTRAINT aims_title_check CHECK (char_length(title) BETWEEN 1 AND 500 AND btrim(title, E' \t\n\r\f\v') <> ''),
+    CONSTRAINT aims_title_check CHECK (char_length(title) BETWEEN 1 AND 500 AND btrim(title, E' \t\n\r\f\x0b') <> ''),
     CONSTRAINT aims_description_check CHECK (char_length(description) <= 20000)
 );
 

@@ -9,7 +9,7 @@ ALTER TABLE user_aims ADD COLUMN permissions text[] NOT NULL DEFAULT '{}';
 ALTER TABLE user_aims ADD COLUMN joined_at timestamptz NOT NULL DEFAULT now();
 
 ALTER TABLE user_aims ADD CONSTRAINT user_aims_role_check
-    CHECK (char_length(role) BETWEEN 1 AND 100 AND btrim(role, E' \t\n\r\f\v') <> '') NOT VALID;
+    CHECK (char_length(role) BETWEEN 1 AND 100 AND btrim(role, E' \t\n\r\f\x0b') <> '') NOT VALID;
 
 -- A flat list without NULL or '', and no element that a cast to varchar(100) would cut.
 ALTER TABLE user_aims ADD CONSTRAINT user_aims_permissions_check

@@ -1,0 +1,16 @@
+-- Change the columns given, if any value differs, and return the row either way.
+-- The row is locked first: what is returned is its newest version, also after waiting for another writer.
+WITH held AS MATERIALIZED (
+    SELECT {columns} FROM {table} WHERE id = %(id)s FOR NO KEY UPDATE
+),
+taken AS (
+    SELECT id FROM {table} WHERE {taken}
+),
+updated AS (
+    UPDATE {table} t SET {changes}, updated_at = now() FROM held h
+    WHERE t.id = h.id AND NOT EXISTS (SELECT FROM taken) AND ({old}) IS DISTINCT FROM ({new})
+    RETURNING {returned}
+)
+SELECT (SELECT id FROM taken LIMIT 1) AS taken, {columns} FROM updated
+UNION ALL
+SELECT (SELECT id FROM taken LIMIT 1), {columns} FROM held WHERE NOT EXISTS (SELECT FROM updated)

@@ -1,0 +1,13 @@
+-- Change a membership, if any value differs, and return its row either way, with whether it was changed.
+-- The row is locked first: what is returned is its newest version, also after waiting for another writer.
+WITH held AS MATERIALIZED (
+    SELECT {columns} FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
+),
+updated AS (
+    UPDATE user_aims m SET {changes} FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND {condition}
+    RETURNING {returned}
+)
+SELECT true AS updated, {columns} FROM updated
+UNION ALL
+SELECT false, {columns} FROM held WHERE NOT EXISTS (SELECT FROM updated)

@@ -1,0 +1,72 @@
+"""Users. Each function takes a connection or a pool first; with an async one, await it."""
+
+from typing import Final
+
+from pypika import Table
+from pypika.functions import Lower
+
+from useraim import validate
+from useraim.ids import AimId, UserId, new_id
+from useraim.operation import operation
+from useraim.records import Records
+from useraim.statement import Call, Q, Statement, first, first_or_none, from_file, param
+from useraim.tables import AIMS, USERS
+from useraim.validate import UNSET, Unset
+from useraim.values import AimRef, NewUser, User, UserRef
+
+_RECORDS: Final = Records[UserId, User, NewUser, AimRef](USERS, AIMS, NewUser)
+
+get = _RECORDS.get
+find = _RECORDS.find
+find_many = _RECORDS.find_many
+exists = _RECORDS.exists
+create_many = _RECORDS.create_many
+delete = _RECORDS.delete
+delete_many = _RECORDS.delete_many
+page = _RECORDS.page
+count = _RECORDS.count
+stream = _RECORDS.stream
+
+_users: Final = Table("users")
+_BY_EMAIL: Final = Statement(
+    "users.find_by_email",
+    Q.from_(_users).select(*USERS.columns).where(Lower(_users.email) == Lower(param("email", "text"))),
+    User,
+)
+_ENSURE: Final = Statement(
+    "users.ensure",
+    from_file(
+        "ensure_user.sql",
+        columns=", ".join(USERS.columns),
+        returned=", ".join(f"u.{name}" for name in USERS.columns),
+    ),
+    lambda *row: (User(*row[:-1]), bool(row[-1])),
+)
+
+
+@operation
+def create(*, email: str, name: str, id: UserId | None = None) -> Call[User]:  # noqa: A002 - the column's name
+    """Create a user; `AlreadyExists` when the e-mail address or the id is taken."""
+    return _RECORDS.creation([NewUser(email, name, id)]).map(first)
+
+
+@operation
+def ensure(*, email: str, name: str) -> Call[tuple[User, bool]]:
+    """Find the user with this e-mail address, whose name stays, or create one; say whether it was created."""
+    values = USERS.check({"email": email, "name": name})
+    return _ENSURE.call(first, {"id": new_id(), **values})
+
+
+@operation
+def find_by_email(email: str) -> Call[User | None]:
+    """Return the user with this e-mail address, however it is spelt, or None."""
+    return _BY_EMAIL.call(first_or_none, {"email": validate.plain_text(email, "email")})
+
+
+@operation
+def update(id: UserRef, *, name: str | Unset = UNSET, email: str | Unset = UNSET) -> Call[User]:  # noqa: A002
+    """Change what is given, and `updated_at` only if a value really changes; return the user as it is then.
+
+    Raises `NotFound`, or `AlreadyExists` when another user has the e-mail address.
+    """
+    return _RECORDS.change(id, name=name, email=email)

@@ -1,0 +1,141 @@
+"""How values travel: one map of adapters for this package's own cursors, so that the caller's adapters neither
+disturb it nor are touched by it.
+
+Arrays are packed in binary at once: psycopg's own list dumper goes through a Python call an element.
+Times come back in UTC, whatever the session's time zone; permissions as tuples, equal ones as one shared object.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from struct import Struct
+from typing import Final, cast
+from uuid import UUID
+
+import psycopg
+from psycopg.abc import AdaptContext, Buffer
+from psycopg.abc import Loader as LoaderProtocol
+from psycopg.adapt import AdaptersMap, Dumper, Loader
+from psycopg.pq import Format
+
+_UUID, _UUID_ARRAY, _TEXT, _TEXT_ARRAY, _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 2950, 2951, 25, 1009, 1184, 1185
+_HEAD = Struct("!iiIii")  # dimensions, has NULLs, element's oid, length, lower bound
+_LENGTH = Struct("!i")
+_MICROSECONDS = Struct("!iq")
+_NULL: Final = _LENGTH.pack(-1)
+_EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class UuidArray(list[UUID]):
+    """A parameter of type `uuid[]`."""
+
+
+class TextArray(list[str | None]):
+    """A parameter of type `text[]`."""
+
+
+class TimeArray(list[datetime | None]):
+    """A parameter of type `timestamptz[]`."""
+
+
+class _UuidArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = _UUID_ARRAY
+
+    def dump(self, obj: UuidArray) -> Buffer:
+        return _array(_UUID, len(obj), [b"\0\0\0\x10" + one.bytes for one in obj])
+
+
+class _TextArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = _TEXT_ARRAY
+
+    def __init__(self, cls: type, context: AdaptContext | None = None) -> None:
+        super().__init__(cls, context)
+        self.encoding = _encoding(context)
+
+    def dump(self, obj: TextArray) -> Buffer:
+        encoding = self.encoding
+        return _array(_TEXT, len(obj), [_pack_text(one, encoding) for one in obj])
+
+
+class _TimeArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = _TIMESTAMPTZ_ARRAY
+
+    def dump(self, obj: TimeArray) -> Buffer:
+        return _array(_TIMESTAMPTZ, len(obj), map(_pack_time, obj))
+
+
+def _array(oid: int, length: int, elements: Iterable[bytes]) -> bytes:
+    # The flag says that NULLs may occur; the server looks at each element's length all the same.
+    head = _HEAD.pack(1, 1, oid, length, 1) if length else _HEAD.pack(0, 0, oid, 0, 0)[:12]
+    return head + b"".join(elements)
+
+
+@lru_cache(maxsize=1024)
+def _pack_text(value: str | None, encoding: str) -> bytes:
+    if value is None:
+        return _NULL
+    encoded = value.encode(encoding)
+    return _LENGTH.pack(len(encoded)) + encoded
+
+
+def _pack_time(value: datetime | None) -> bytes:
+    return _NULL if value is None else _MICROSECONDS.pack(8, (value - _EPOCH) // _MICROSECOND)
+
+
+class _UuidLoader(Loader):
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> UUID:
+        return UUID(bytes=bytes(data))
+
+
+class _TextArrayLoader(Loader):
+    format = Format.BINARY
+
+    def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
+        super().__init__(oid, context)
+        self.encoding = _encoding(context)
+
+    def load(self, data: Buffer) -> tuple[str, ...]:
+        return _unpack_texts(bytes(data), self.encoding)
+
+
+@lru_cache(maxsize=1024)
+def _unpack_texts(data: bytes, encoding: str) -> tuple[str, ...]:
+    texts: list[str] = []
+    position = 20
+    while position < len(data):
+        start = position + 4
+        position = start + _LENGTH.unpack_from(data, position)[0]
+        texts.append(data[start:position].decode(encoding))
+    return tuple(texts)
+
+
+def _encoding(context: AdaptContext | None) -> str:
+    return context.connection.info.encoding if context and context.connection else "utf-8"
+
+
+def _utc_loader(oid: int, _: AdaptContext | None = None) -> LoaderProtocol:
+    # Without a connection to ask for its time zone psycopg's own loader answers in UTC.
+    return _TIMES(oid)
+
+
+def _adapters() -> AdaptersMap:
+    adapters = AdaptersMap(psycopg.adapters)
+    adapters.register_dumper(UuidArray, _UuidArrayDumper)
+    adapters.register_dumper(TextArray, _TextArrayDumper)
+    adapters.register_dumper(TimeArray, _TimeArrayDumper)
+    adapters.register_loader("uuid", _UuidLoader)
+    adapters.register_loader(_TEXT_ARRAY, _TextArrayLoader)
+    # psycopg's loader is final in its C form, so it cannot be subclassed: it is wrapped by a function in its place.
+    _utc_loader.format = Format.BINARY  # type: ignore[attr-defined]
+    adapters.register_loader("timestamptz", cast("type[LoaderProtocol]", _utc_loader))
+    return adapters
+
+
+_TIMES = cast("type[LoaderProtocol]", psycopg.adapters.get_loader(_TIMESTAMPTZ, Format.BINARY))
+ADAPTERS: Final = _adapters()

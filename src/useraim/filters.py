@@ -1,0 +1,144 @@
+"""Conditions as SQL: what `LinkFilter` and the conditions on the other end ask of user_aims.
+
+Each filter has a *shape*, hashable, by which statements are rendered once, and *parameters*, bound at each call.
+Of the forms that mean the same, these are the ones that Citus accepts for its reference table `aims` as well.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from pypika import CustomFunction, Not, Table
+from pypika.enums import JSONOperators
+from pypika.functions import Count
+from pypika.terms import BasicCriterion, ExistsCriterion
+
+from useraim import tables, validate
+from useraim.adapt import TextArray, UuidArray
+from useraim.errors import InvalidValue
+from useraim.statement import Q, param
+from useraim.values import AllOf, AnyOf, CountBetween, Exactly, LinkFilter, NoneOf
+
+LinkShape: TypeAlias = tuple[str, ...]
+Kind: TypeAlias = Literal["any", "all", "none", "exactly", "count", "at most"]
+End: TypeAlias = tables.Table[Any]
+
+ANY = CustomFunction("ANY", ["array"])
+ALL = CustomFunction("ALL", ["array"])
+USER_AIMS = Table("user_aims")
+
+
+class Shape(NamedTuple):
+    """What one condition renders to: `end` is the table whose rows it holds for."""
+
+    kind: Kind
+    end: str
+    link: LinkShape
+
+
+def link_shape(link: LinkFilter | None) -> LinkShape:
+    """Name the parts of a filter that are given."""
+    if link is None:
+        return ()
+    if not isinstance(link, LinkFilter):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without a type checker
+        raise InvalidValue("link", "a LinkFilter is needed")
+    parts = ("roles", "permissions", "joined_from", "joined_before")
+    return tuple(part for part in parts if getattr(link, part) is not None)
+
+
+def link_criteria(links: Table, shape: LinkShape, prefix: str = "link_") -> list[Any]:
+    """Render a filter on a table or alias of user_aims."""
+    criteria = {
+        "roles": lambda name: links.role == ANY(param(name, "text[]")),
+        "permissions": lambda name: BasicCriterion(JSONOperators.CONTAINS, links.permissions, param(name, "text[]")),
+        "joined_from": lambda name: links.joined_at >= param(name, "timestamptz"),
+        "joined_before": lambda name: links.joined_at < param(name, "timestamptz"),
+    }
+    return [criteria[part](prefix + part) for part in shape]
+
+
+def link_parameters(link: LinkFilter | None, prefix: str = "link_") -> dict[str, object]:
+    """Bind a filter's values."""
+    values = {part: getattr(link, part) for part in link_shape(link)}
+    return {prefix + part: TextArray(value) if isinstance(value, tuple) else value for part, value in values.items()}
+
+
+def conditions(end: End, far: End, where: object) -> tuple[tuple[Shape, ...], dict[str, object]]:
+    """Check conditions on the far end; those that hold for everybody are left out."""
+    shapes: list[Shape] = []
+    parameters: dict[str, object] = {}
+    for condition in validate.collection(where, "where"):
+        prefix = f"where{len(shapes)}_"
+        kind, values = _bind(condition, far)
+        if kind is not None:
+            shapes.append(Shape(kind, end.name, link_shape(condition.link)))
+            parameters |= {prefix + name: value for name, value in values.items()}
+            parameters |= link_parameters(condition.link, prefix)
+    return tuple(shapes), parameters
+
+
+def _bind(condition: object, far: End) -> tuple[Kind | None, Mapping[str, object]]:
+    match condition:
+        case CountBetween(at_least, at_most):
+            return _bind_count(at_least, at_most)
+        case AnyOf() | AllOf() | NoneOf() | Exactly():
+            ids = UuidArray(sorted(far.ids(condition.ids, "where")))
+            values = {"ids": ids, "count": len(ids)}
+            match condition:
+                case AnyOf():
+                    return "any", {"ids": ids}
+                case AllOf():
+                    return ("all", values) if ids else (None, {})
+                case NoneOf():
+                    return ("none", {"ids": ids}) if ids else (None, {})
+                case Exactly():
+                    return ("exactly", values) if ids else ("at most", {"at_most": 0})
+        case _:
+            raise InvalidValue("where", f"{type(condition).__name__} is not a condition")
+
+
+def _bind_count(at_least: int, at_most: int | None) -> tuple[Kind | None, Mapping[str, object]]:
+    if at_least:
+        return "count", {"at_least": at_least, "at_most": 2**62 if at_most is None else at_most}
+    return (None, {}) if at_most is None else ("at most", {"at_most": at_most})
+
+
+def criterion(rows: Table, end: End, shape: Shape, prefix: str) -> Any:
+    """Render a condition on `rows`, a table or alias of `end`."""
+    link = USER_AIMS[end.link]
+    far = USER_AIMS["aim_id" if end.link == "user_id" else "user_id"]
+    links = Q.from_(USER_AIMS).select(link)
+    for part in link_criteria(USER_AIMS, shape.link, prefix):
+        links = links.where(part)
+    linked = links.where(far == ANY(param(prefix + "ids", "uuid[]")))
+    count = param(prefix + "count", "bigint")
+    match shape.kind:
+        case "any":
+            return rows.id.isin(linked)
+        case "all":
+            return rows.id.isin(linked.groupby(link).having(Count("*") == count))
+        case "none":
+            return _absent(rows, end, link, linked)
+        case "exactly":
+            total = links.where(link.isin(linked)).groupby(link).having(Count("*") == count)
+            return rows.id.isin(linked.groupby(link).having(Count("*") == count)) & rows.id.isin(total)
+        case "count":
+            between = Count("*").between(param(prefix + "at_least", "bigint"), param(prefix + "at_most", "bigint"))
+            return _present(rows, end, link, links.groupby(link).having(between))
+        case "at most":
+            over = links.groupby(link).having(Count("*") > param(prefix + "at_most", "bigint"))
+            return _absent(rows, end, link, over)
+
+
+def _present(rows: Table, end: End, link: Any, links: Any) -> Any:
+    """Hold for rows that `links` names, looked up row by row where Citus can: pages then read no more than they show."""
+    if end is tables.USERS:
+        return ExistsCriterion(links.where(link == rows.id))
+    return rows.id.isin(links)
+
+
+def _absent(rows: Table, end: End, link: Any, links: Any) -> Any:
+    if end is tables.USERS:
+        return Not(ExistsCriterion(links.where(link == rows.id)))
+    return rows.id.isin(Q.from_(end.name).select("id").except_of(links))
+
+

@@ -1,0 +1,128 @@
+"""Attributes of memberships: what is given, how it travels as arrays, and the one statement that puts memberships."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final, TypeAlias
+
+from useraim import validate
+from useraim.adapt import TextArray, TimeArray
+from useraim.statement import Statement, from_file
+from useraim.validate import UNSET
+
+Given: TypeAlias = Mapping[str, Any]
+"""The attributes given for one membership, checked."""
+Shape: TypeAlias = tuple[tuple[str, bool], ...]
+"""Which attributes some rows give, and whether every row gives it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    """A column of user_aims beside its key: how it is checked, and how a list of it is sent."""
+
+    check: Callable[[object, str], Any]
+    type: str
+    default: str
+    """The column's default as in the migration, for rows that leave it out where others give it."""
+    array: Callable[[Iterable[Any]], list[Any]]
+    array_type: str
+
+
+def _literals(values: Iterable[tuple[str, ...] | None]) -> TextArray:
+    # An array of arrays of different length does not exist in SQL: each travels as its text.
+    return TextArray(None if value is None else _literal(value) for value in values)
+
+
+def _literal(texts: tuple[str, ...]) -> str:
+    quoted = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
+    return "{" + ",".join(quoted) + "}"
+
+
+ATTRIBUTES: Final[Mapping[str, Attribute]] = {
+    "role": Attribute(validate.role, "text", "'member'", TextArray, "text[]"),
+    "permissions": Attribute(validate.permissions, "text[]", "'{}'", _literals, "text[]"),
+    "joined_at": Attribute(validate.moment, "timestamptz", "now()", TimeArray, "timestamptz[]"),
+}
+
+
+def check(**given: object) -> Given:
+    """Check attributes by their names; those not given are left out."""
+    return {name: ATTRIBUTES[name].check(value, name) for name, value in given.items() if value is not UNSET}
+
+
+def shape(rows: Sequence[Given]) -> Shape:
+    """Tell which attributes occur in the rows, and whether in all of them."""
+    counts = {name: sum(name in row for row in rows) for name in ATTRIBUTES}
+    return tuple((name, count == len(rows)) for name, count in counts.items() if count)
+
+
+def arrays(rows: Sequence[Given], given: Shape) -> dict[str, object]:
+    """Turn rows into one array an attribute; NULL where a row leaves it out."""
+    return {name: ATTRIBUTES[name].array([row.get(name) for row in rows]) for name, _ in given}
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """How a put names its pairs: by two arrays, or by a source and an array of far ids."""
+
+    name: str
+    columns: str
+    arrays: str
+    user: str
+    aim: str
+    missing: str
+    held: str
+
+
+@cache
+def put(keys: Keys, given: Shape, on_match: str, removed: str = "") -> Statement[tuple[Any, ...]]:
+    """Render the statement that writes memberships and says what became of each.
+
+    Rows: ('added' | 'updated' | 'removed', key …), or, and then nothing is written, what stands against it:
+    ('users' | 'aims' | 'source' | 'far' | 'held', key …).
+    """
+    names = [name for name, _ in given]
+    update = on_match == "update" and names
+    query = from_file(
+        "put.sql",
+        keys=keys.columns,
+        names=_list(names),
+        casts=_list(f"w.{name}::{ATTRIBUTES[name].type}" for name in names),
+        arrays=keys.arrays + _list(f"%({name})s::{ATTRIBUTES[name].array_type}" for name in names),
+        refused=keys.missing + (f"\n    UNION ALL\n    {keys.held}" if on_match == "error" else ""),
+        user=keys.user,
+        aim=keys.aim,
+        values=_list(_value(name, every) for name, every in given),
+        order=", ".join(f"w.{key}" for key in keys.columns.split(", ")),
+        conflict="" if on_match == "error" else "ON CONFLICT (user_id, aim_id) DO " + (
+            _update(keys, given) if update else "NOTHING"
+        ),
+        returned=", ".join(f"m.{key}" for key in keys.columns.split(", ")),
+        removed=removed and f"removed AS (\n    {removed}\n),",
+        also=removed and f"UNION ALL\nSELECT 'removed', {keys.columns} FROM removed",
+    )  # fmt: skip
+    return Statement(keys.name, query, lambda *row: row)
+
+
+def _value(name: str, every: bool) -> str:  # noqa: FBT001
+    return f"w.{name}" if every else f"coalesce(w.{name}, {ATTRIBUTES[name].default})"
+
+
+def _update(keys: Keys, given: Shape) -> str:
+    new = {name: _new(keys, name, every=every) for name, every in given}
+    changes = ", ".join(f"{name} = {value}" for name, value in new.items())
+    old = ", ".join(f"m.{name}" for name in new)
+    return f"UPDATE SET {changes}\n    WHERE ({old}) IS DISTINCT FROM ({', '.join(new.values())})"
+
+
+def _new(keys: Keys, name: str, *, every: bool) -> str:
+    if every:
+        return f"excluded.{name}"
+    # Where only some rows give the attribute, the others keep theirs; the subquery is hashed once, not run a row.
+    key = ", ".join(f"m.{key}" for key in keys.columns.split(", "))
+    gave = f"SELECT {keys.columns} FROM wanted WHERE {name} IS NOT NULL"
+    return f"CASE WHEN ({key}) IN ({gave}) THEN excluded.{name} ELSE m.{name} END"
+
+
+def _list(parts: Iterable[str]) -> str:
+    return "".join(f", {part}" for part in parts)

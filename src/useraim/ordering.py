@@ -1,0 +1,71 @@
+"""Orderings: keys that rows are sorted by, and the place of a row among them, for pages that start anywhere."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from pypika import Order, Table, Tuple
+from pypika.functions import Lower
+
+from useraim import validate
+from useraim.errors import InvalidValue
+from useraim.statement import param
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A part of an ordering: a column, its type, and whether it is compared without regard to case."""
+
+    column: str
+    type: str
+    fold: bool = False
+
+    def term(self, rows: Table) -> Any:
+        """Render the key of a table or alias."""
+        return self._folded(rows.field(self.column))
+
+    def placeholder(self, name: str) -> Any:
+        """Render a place to compare with."""
+        return self._folded(param(name, self.type))
+
+    def place(self, row: object) -> str:
+        """Spell the key of a row that was read, to be bound to `placeholder` later."""
+        value: datetime | UUID | str = getattr(row, self.column)
+        return value.isoformat() if isinstance(value, datetime) else str(value)
+
+    def _folded(self, term: Any) -> Any:
+        return Lower(term) if self.fold else term
+
+
+ID = Key("id", "uuid")
+CREATED_AT = Key("created_at", "timestamptz")
+
+
+def parse(order_by: object, choices: Mapping[str, Key]) -> tuple[str, bool]:
+    """Split `-name` into the name and whether it descends; only names in the closed list pass."""
+    if not isinstance(order_by, str):
+        raise InvalidValue("order_by", "text is needed")
+    name = order_by.removeprefix("-")
+    return validate.choice(name, "order_by", tuple(choices)), name != order_by
+
+
+def sort(query: Any, terms: Sequence[Any], *, descending: bool = False) -> Any:
+    """Order a query by all terms, in the same direction."""
+    return query.orderby(*terms, order=Order.desc if descending else Order.asc)
+
+
+def seek(query: Any, terms: Sequence[Any], keys: Sequence[Key], *, descending: bool, direction: str) -> Any:
+    """Order a query, start it at a place, and limit it: one index scan where an index has the ordering.
+
+    `direction`: `start`, `after` a place, or `before` it, in which case rows come nearest first.
+    """
+    backwards = descending is not (direction == "before")
+    if direction != "start":
+        here = Tuple(*terms)
+        place = Tuple(*(key.placeholder(f"place_{n}") for n, key in enumerate(keys)))
+        query = query.where(here < place if backwards else here > place)
+    return sort(query, terms, descending=backwards).limit(param("limit", "bigint"))
+
+

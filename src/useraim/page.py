@@ -1,0 +1,109 @@
+"""Pages by keyset: `Page`, and the cursors that name a place in an ordering."""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any, Generic, TypeVar
+
+from useraim import validate
+from useraim.errors import InvalidCursor, InvalidValue
+
+T = TypeVar("T")
+
+MOST = 1_000
+_SEAL = 9  # bytes; with the seal in front, base64 needs no padding there
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """Some rows of an ordering, and opaque cursors to the rows after and before them (None: there are none)."""
+
+    items: list[T]
+    next: str | None
+    previous: str | None
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which rows of an ordering are asked for: `limit` of them after, or before, a place."""
+
+    scope: str
+    limit: int
+    place: tuple[str, ...] | None
+    backward: bool
+
+    @property
+    def direction(self) -> str:
+        """Name the shape of the statement: from the start, or from a place on, either way."""
+        return "start" if self.place is None else "before" if self.backward else "after"
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Bind one row more than asked for, which tells whether there are further ones."""
+        place = {f"place_{n}": value for n, value in enumerate(self.place or ())}
+        return {"limit": self.limit + 1, **place}
+
+    def page(self, rows: list[T], place_of: Callable[[T], tuple[str, ...]]) -> Page[T]:
+        """Turn the rows read into a page."""
+        more = len(rows) > self.limit
+        items = rows[: self.limit]
+        if self.backward:
+            items.reverse()
+        if not items:
+            return Page(items, None, None)
+        onward = more or self.backward
+        back = more if self.backward else self.place is not None
+        return Page(
+            items,
+            seal(place_of(items[-1]), self.scope) if onward else None,
+            seal(place_of(items[0]), self.scope) if back else None,
+        )
+
+
+def window(scope: str, limit: object, after: object, before: object) -> Window:
+    """Check the arguments of a page; `scope` names the function, ordering and filter a cursor belongs to."""
+    checked = validate.number(limit, "limit", 1, MOST)
+    if after is not None and before is not None:
+        raise InvalidValue("before", "after and before exclude each other")
+    if before is not None:
+        return Window(scope, checked, unseal(before, "before", scope), backward=True)
+    return Window(scope, checked, None if after is None else unseal(after, "after", scope), backward=False)
+
+
+def seal(place: tuple[str, ...], scope: str) -> str:
+    """Write a place as a cursor that only the same function, ordering and filter accepts."""
+    body = json.dumps(place, separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(_digest(body, scope) + body).decode().rstrip("=")
+
+
+def unseal(cursor: object, field: str, scope: str) -> tuple[str, ...]:
+    """Read the place back; anything not sealed for this scope is `InvalidCursor`."""
+    if not isinstance(cursor, str):
+        raise InvalidCursor(field, "not a cursor")
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        raise InvalidCursor(field, "not a cursor") from None
+    body = raw[_SEAL:]
+    if raw[:_SEAL] != _digest(body, scope) or seal_text(raw) != cursor:
+        raise InvalidCursor(field, "damaged, or of another function, ordering or filter")
+    place: list[Any] = json.loads(body)
+    return tuple(place)
+
+
+def seal_text(raw: bytes) -> str:
+    """Spell raw bytes in the only way a cursor may be spelt."""
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+
+
+def _digest(body: bytes, scope: str) -> bytes:
+    return blake2b(body, digest_size=_SEAL, key=blake2b(scope.encode(), digest_size=32).digest()).digest()

@@ -1,0 +1,271 @@
+"""Records: the operations that users and aims share, written once for both tables."""
+
+from collections.abc import Callable, Iterable
+from functools import cache, lru_cache, partial
+from typing import Any, Generic, TypeVar, cast
+from uuid import UUID
+
+import pypika
+from pypika.functions import Count
+
+from useraim import filters, ordering, tables, validate
+from useraim.adapt import TextArray, UuidArray
+from useraim.errors import AlreadyExists, NotFound
+from useraim.filters import ANY, Shape
+from useraim.ids import new_id
+from useraim.operation import method
+from useraim.ordering import ID
+from useraim.page import Page, Window, window
+from useraim.statement import Call, Q, Statement, first, first_or_none, from_file, nothing, param, single
+from useraim.stream import stream_method
+from useraim.values import Aim, Condition, User
+
+Id = TypeVar("Id", bound=UUID)
+R = TypeVar("R", bound=User | Aim)
+New = TypeVar("New")
+Far = TypeVar("Far")
+Table = tables.Table
+
+
+class Records(Generic[Id, R, New, Far]):
+    """One table of records with an id of their own; `Far` is what refers to the other end of the relation."""
+
+    def __init__(self, table: Table[R], far: Table[Any], new: type[New]) -> None:
+        self.table = table
+        self.far = far
+        self.new = new
+        rows = pypika.Table(table.name)
+        one = rows.id == param("id")
+        some = rows.id == ANY(param("ids", "uuid[]"))
+        named = partial(self._named, row=table.row)
+        self._get = named("get", Q.from_(rows).select(*table.columns).where(one))
+        self._find_many = named("find_many", Q.from_(rows).select(*table.columns).where(some))
+        self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
+        self._delete = self._named("delete", Q.from_(rows).delete().where(one).returning("id"), row=single)
+        self._delete_many = self._named("delete_many", Q.from_(rows).delete().where(some).returning("id"), row=single)
+        self._create = self._creation()
+
+    @method
+    def get(self, id: Id | R) -> Call[R]:  # noqa: A002 - the column's name, by contract
+        """Return the record; `NotFound` when there is none."""
+        key = self.table.id(id)
+
+        def read(rows: list[R]) -> R:
+            if not rows:
+                raise NotFound(self.table.name, (key,))
+            return rows[0]
+
+        return self._get.call(read, {"id": key})
+
+    @method
+    def find(self, id: Id | R) -> Call[R | None]:  # noqa: A002
+        """Return the record, or None when there is none."""
+        return self._get.call(first_or_none, {"id": self.table.id(id)})
+
+    @method
+    def find_many(self, ids: Iterable[Id | R]) -> Call[dict[Id, R]]:
+        """Return the records that exist, by id, in the order asked."""
+        keys: list[Any] = self.table.ids(ids)
+
+        def read(rows: list[R]) -> dict[Id, R]:
+            found: dict[Any, R] = {row.id: row for row in rows}
+            return {key: found[key] for key in keys if key in found}
+
+        return self._find_many.call(read, {"ids": UuidArray(keys)}) if keys else nothing({})
+
+    @method
+    def exists(self, id: Id | R) -> Call[bool]:  # noqa: A002
+        """Say whether there is such a record."""
+        return self._exists.call(bool, {"id": self.table.id(id)})
+
+    @method
+    def create_many(self, new: Iterable[New]) -> Call[list[R]]:
+        """Create all of them or none; the records come back in input order.
+
+        Raises `AlreadyExists` for an id or an e-mail address that is taken, or given twice.
+        """
+        return self.creation(validate.collection(new, "new"))
+
+    @method
+    def delete(self, id: Id | R) -> Call[bool]:  # noqa: A002
+        """Delete the record and its memberships; say whether it was there. The far records stay."""
+        return self._delete.call(bool, {"id": self.table.id(id)})
+
+    @method
+    def delete_many(self, ids: Iterable[Id | R]) -> Call[tuple[Id, ...]]:
+        """Delete records and their memberships; return the ids really deleted, in input order."""
+        keys: list[Any] = self.table.ids(ids)
+
+        def read(rows: list[UUID]) -> tuple[Id, ...]:
+            gone = set(rows)
+            return tuple(key for key in keys if key in gone)
+
+        # Sorted, so that two callers lock the same rows in the same order.
+        return self._delete_many.call(read, {"ids": UuidArray(sorted(keys))}) if keys else nothing(())
+
+    @method
+    def page(
+        self,
+        *,
+        where: Iterable[Condition[Far]] = (),
+        search: str | None = None,
+        order_by: str = "created_at",
+        limit: int = 50,
+        after: str | None = None,
+        before: str | None = None,
+    ) -> Call[Page[R]]:
+        """Return one page of the records for which all conditions hold and whose text contains `search`.
+
+        `order_by`: created_at, name and email (users) or title (aims), with `-` in front to descend; ties by id.
+        """
+        shape, parameters = self._filter(where, search)
+        order, descending = ordering.parse(order_by, self.table.orders)
+        scope = repr((self.table.name, order_by, shape, sorted(parameters.items())))
+        return self._page(window(scope, limit, after, before), shape, parameters, order, descending=descending)
+
+    @method
+    def count(self, *, where: Iterable[Condition[Far]] = (), search: str | None = None) -> Call[int]:
+        """Count the records for which all conditions hold and whose text contains `search`."""
+        shape, parameters = self._filter(where, search)
+        return _count(self.table, shape).call(first, parameters)
+
+    @stream_method
+    def stream(
+        self, *, where: Iterable[Condition[Far]] = (), search: str | None = None
+    ) -> Callable[[Window], Call[Page[R]]]:
+        """Iterate over the records of `page`, by created_at, in bounded memory.
+
+        They are read in pages: every record that stays is met once, nothing is held between the pages, and
+        other operations may use the connection meanwhile.
+        """
+        shape, parameters = self._filter(where, search)
+        return lambda asked: self._page(asked, shape, parameters, "created_at", descending=False)
+
+    def creation(self, new: list[Any]) -> Call[list[R]]:
+        """Build the call that creates records; shared with the functions that take one record's columns."""
+        records = [self._check_new(one) for one in new]
+        ids: list[UUID] = [record["id"] for record in records]
+        if twice := _repeated(ids):
+            raise AlreadyExists(f"{self.table.name}_pkey", twice)
+
+        def read(rows: list[tuple[Any, ...]]) -> list[R]:
+            if rows and rows[0][0] is not None:
+                raise AlreadyExists(rows[0][0], tuple(row[1] for row in rows if row[0] == rows[0][0]))
+            created = {row[2]: self.table.row(*row[2:]) for row in rows}
+            return [created[key] for key in ids]
+
+        parameters = {f"{name}s": TextArray(record[name] for record in records) for name in self.table.given}
+        return self._create.call(read, {"ids": UuidArray(ids), **parameters}) if records else nothing([])
+
+    def change(self, id: object, **given: object) -> Call[R]:  # noqa: A002
+        """Build the call that changes the columns given; the functions that name these columns call it."""
+        key = self.table.id(id)
+        checked = self.table.check(given)
+        if not checked:
+            return self.get.call(cast("Id", key))
+
+        def read(rows: list[tuple[Any, ...]]) -> R:
+            if not rows:
+                raise NotFound(self.table.name, (key,))
+            taken, *row = rows[0]
+            if taken is not None:
+                raise AlreadyExists(f"{self.table.name}_{self.table.unique}_key", (taken,))
+            return self.table.row(*row)
+
+        return _update(self.table, tuple(checked)).call(read, {"id": key, **checked})
+
+    def _check_new(self, one: Any) -> dict[str, Any]:
+        if not isinstance(one, self.new):
+            raise validate.wrong("new", self.new, one)
+        given = {name: getattr(one, name) for name in self.table.given}
+        key: UUID | None = getattr(one, "id", None)
+        return {"id": new_id() if key is None else validate.uuid(key, "id"), **self.table.check(given)}
+
+    def _filter(self, where: object, search: object) -> tuple[tuple[tuple[Shape, ...], bool], dict[str, object]]:
+        shapes, parameters = filters.conditions(self.table, self.far, where)
+        if search is None:
+            return (shapes, False), parameters
+        return (shapes, True), parameters | {"pattern": _pattern(validate.plain_text(search, "search"))}
+
+    def _page(
+        self, asked: Window, shape: tuple[tuple[Shape, ...], bool], parameters: dict[str, object], order: str,
+        *, descending: bool,
+    ) -> Call[Page[R]]:  # fmt: skip
+        statement = _page(self.table, shape, order, descending, asked.direction)
+        keys = (self.table.orders[order], ID)
+        read = partial(asked.page, place_of=lambda row: tuple(key.place(row) for key in keys))
+        return statement.call(read, {**parameters, **asked.parameters})
+
+    def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
+        return Statement(f"{self.table.name}.{name}", query, row)
+
+    def _creation(self) -> Statement[tuple[Any, ...]]:
+        given = tuple(self.table.given)
+        unique = self.table.unique
+        taken = from_file("taken.sql", table=self.table.name, unique=unique) if unique else ""
+        query = from_file(
+            "create.sql",
+            table=self.table.name,
+            given=", ".join(given),
+            arrays=", ".join(f"%({name}s)s::text[]" for name in given),
+            taken=taken,
+            columns=", ".join(self.table.columns),
+            added=", ".join(f"a.{name}" for name in self.table.columns),
+        )
+        return self._named("create_many", query, lambda *row: row)
+
+
+@cache
+def _update(table: Table[Any], given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
+    unique = table.unique
+    taken = f"lower({unique}) = lower(%({unique})s) AND id <> %(id)s" if unique in given else "false"
+    query = from_file(
+        "update.sql",
+        table=table.name,
+        columns=", ".join(table.columns),
+        returned=", ".join(f"t.{name}" for name in table.columns),
+        taken=taken,
+        changes=", ".join(f"{name} = %({name})s" for name in given),
+        old=", ".join(f"t.{name}" for name in given),
+        new=", ".join(f"%({name})s::text" for name in given),
+    )
+    return Statement(f"{table.name}.update", query, lambda *row: row)
+
+
+@lru_cache(maxsize=256)
+def _page(
+    table: Table[R], shape: tuple[tuple[Shape, ...], bool], order: str, descending: bool, direction: str
+) -> Statement[R]:
+    rows = pypika.Table(table.name)
+    keys = (table.orders[order], ID)
+    query = _filtered(Q.from_(rows).select(*table.columns), rows, table, shape)
+    terms = [key.term(rows) for key in keys]
+    query = ordering.seek(query, terms, keys, descending=descending, direction=direction)
+    return Statement(f"{table.name}.page", query, table.row)
+
+
+@lru_cache(maxsize=256)
+def _count(table: Table[Any], shape: tuple[tuple[Shape, ...], bool]) -> Statement[int]:
+    rows = pypika.Table(table.name)
+    return Statement(f"{table.name}.count", _filtered(Q.from_(rows).select(Count("*")), rows, table, shape), single)
+
+
+def _filtered(query: Any, rows: Any, table: Table[Any], shape: tuple[tuple[Shape, ...], bool]) -> Any:
+    conditions, searched = shape
+    for number, condition in enumerate(conditions):
+        query = query.where(filters.criterion(rows, table, condition, f"where{number}_"))
+    if searched:
+        pattern = param("pattern")
+        columns = [rows.field(name).ilike(pattern) for name in table.given]
+        query = query.where(columns[0] | columns[1])
+    return query
+
+
+def _pattern(search: str) -> str:
+    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%"
+
+
+def _repeated(ids: list[UUID]) -> tuple[UUID, ...]:
+    seen: set[UUID] = set()
+    return tuple(dict.fromkeys(key for key in ids if key in seen or seen.add(key)))

@@ -1,0 +1,106 @@
+"""Statement and Call: rendered SQL, bound values, and how rows become a result. Pure: no connection, no I/O."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
+
+from psycopg.rows import RowFactory, args_row
+from pypika import Parameter
+from pypika.dialects import PostgreSQLQuery
+
+from useraim import files
+
+Row = TypeVar("Row")
+T = TypeVar("T")
+U = TypeVar("U")
+
+Parameters = Mapping[str, object]
+
+# PyPika's types forget the dialect after the first call; a real server PREPAREs every statement in the tests instead.
+Q: Any = PostgreSQLQuery
+
+
+def param(name: str, cast_to: str = "") -> Any:
+    """Stand for a value that is sent apart from the SQL; values themselves are never rendered."""
+    return Parameter(f"%({name})s{cast_to and '::' + cast_to}")
+
+
+class Query(Protocol):
+    """A PyPika query, which renders itself, or the text of a file in sql/."""
+
+    def __str__(self) -> str: ...
+
+
+def single(value: T) -> T:
+    """Make a row of one column its value."""
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement of a call with the values bound to it."""
+
+    sql: LiteralString
+    parameters: Parameters
+    row_factory: RowFactory[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """What an operation will send, and `read`, which turns the rows of each statement into the result.
+
+    Several steps run in one transaction and one round trip; a call without steps sends nothing.
+    """
+
+    steps: tuple[Step, ...]
+    read: Callable[[list[list[Any]]], T]
+
+    @property
+    def statements(self) -> tuple[tuple[LiteralString, Parameters], ...]:
+        """The SQL and parameters in the order they are sent, for EXPLAIN and tests."""
+        return tuple((step.sql, step.parameters) for step in self.steps)
+
+    def map(self, change: "Callable[[T], U]") -> "Call[U]":
+        """Give the same call with another form of result."""
+        return Call(self.steps, lambda results: change(self.read(results)))
+
+    def after(self, *earlier: "Call[Any]") -> "Call[T]":
+        """Send `earlier` first, in the same transaction, and drop its results."""
+        before = tuple(step for call in earlier for step in call.steps)
+        return Call(before + self.steps, lambda results: self.read(results[len(before) :]))
+
+
+def nothing(result: T) -> Call[T]:
+    """Give a result without asking the database."""
+    return Call((), lambda _: result)
+
+
+class Statement(Generic[Row]):
+    """SQL rendered once, named by a leading comment, and what one row of its result becomes."""
+
+    __slots__ = ("row_factory", "sql")
+
+    def __init__(self, name: str, query: Query, row: Callable[..., Row]) -> None:
+        # The text comes from this package alone; values are parameters.
+        self.sql = cast("LiteralString", f"/* useraim {name} */ {query}")
+        self.row_factory: RowFactory[Row] = args_row(row)
+
+    def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> Call[T]:
+        """Bind values; `read` receives the rows, in the order the server sent them."""
+        return Call((Step(self.sql, parameters, self.row_factory),), lambda results: read(results[0]))
+
+
+def first(rows: list[T]) -> T:
+    """Read the only row of a statement that always gives one."""
+    return rows[0]
+
+
+def first_or_none(rows: list[T]) -> T | None:
+    """Read the row of a statement that gives one or none."""
+    return rows[0] if rows else None
+
+
+def from_file(name: str, **slots: str) -> str:
+    """Read a statement of sql/ without its comments and fill its slots with identifiers and clauses of this package."""
+    lines = files.sql(name).splitlines()
+    return "\n".join(line for line in lines if not line.lstrip().startswith("--")).strip().format(**slots)

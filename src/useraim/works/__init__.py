@@ -1,0 +1,5 @@
+"""What is shared: aims."""
+
+from useraim.works import aims
+
+__all__ = ["aims"]

@@ -1,0 +1,39 @@
+"""Aims. Each function takes a connection or a pool first; with an async one, await it."""
+
+from typing import Final
+
+from useraim.ids import AimId
+from useraim.operation import operation
+from useraim.records import Records
+from useraim.statement import Call, first
+from useraim.tables import AIMS, USERS
+from useraim.validate import UNSET, Unset
+from useraim.values import Aim, AimRef, NewAim, UserRef
+
+_RECORDS: Final = Records[AimId, Aim, NewAim, UserRef](AIMS, USERS, NewAim)
+
+get = _RECORDS.get
+find = _RECORDS.find
+find_many = _RECORDS.find_many
+exists = _RECORDS.exists
+create_many = _RECORDS.create_many
+delete = _RECORDS.delete
+delete_many = _RECORDS.delete_many
+page = _RECORDS.page
+count = _RECORDS.count
+stream = _RECORDS.stream
+
+
+@operation
+def create(*, title: str, description: str = "", id: AimId | None = None) -> Call[Aim]:  # noqa: A002 - column's name
+    """Create an aim; `AlreadyExists` when the id is taken."""
+    return _RECORDS.creation([NewAim(title, description, id)]).map(first)
+
+
+@operation
+def update(id: AimRef, *, title: str | Unset = UNSET, description: str | Unset = UNSET) -> Call[Aim]:  # noqa: A002
+    """Change what is given, and `updated_at` only if a value really changes; return the aim as it is then.
+
+    Raises `NotFound`.
+    """
+    return _RECORDS.change(id, title=title, description=description)
