@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 import pypika
@@ -43,7 +43,7 @@ class Records(Generic[Id, R, New, Far]):
         self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
         self._delete = self._named("delete", Q.from_(rows).delete().where(one).returning("id"), row=single)
         self._delete_many = self._named("delete_many", Q.from_(rows).delete().where(some).returning("id"), row=single)
-        self._create = self._creation()
+        self._create = creation_statement(table, f"{table.name}.create_many")
 
     @method
     def get(self, id: Id | R) -> Call[R]:  # noqa: A002 - the column's name, by contract
@@ -143,19 +143,14 @@ class Records(Generic[Id, R, New, Far]):
 
     def creation(self, new: list[Any]) -> Call[list[R]]:
         """Build the call that creates records; shared with the functions that take one record's columns."""
-        records = [self._check_new(one) for one in new]
-        ids: list[UUID] = [record["id"] for record in records]
-        if twice := _repeated(ids):
-            raise AlreadyExists(f"{self.table.name}_pkey", twice)
+        records = creations(self.table, self.new, new)
 
         def read(rows: list[tuple[Any, ...]]) -> list[R]:
-            if rows and rows[0][0] is not None:
-                raise AlreadyExists(rows[0][0], tuple(row[1] for row in rows if row[0] == rows[0][0]))
+            refuse_taken(rows)
             created = {row[2]: self.table.row(*row[2:]) for row in rows}
-            return [created[key] for key in ids]
+            return [created[key] for key in records]
 
-        parameters = {f"{name}s": TextArray(record[name] for record in records) for name in self.table.given}
-        return self._create.call(read, {"ids": UuidArray(ids), **parameters}) if records else nothing([])
+        return self._create.call(read, creation_arrays(self.table, records)) if records else nothing([])
 
     def change(self, id: object, **given: object) -> Call[R]:  # noqa: A002
         """Build the call that changes the columns given; the functions that name these columns call it."""
@@ -173,13 +168,6 @@ class Records(Generic[Id, R, New, Far]):
             return self.table.row(*row)
 
         return _update(self.table, tuple(checked)).call(read, {"id": key, **checked})
-
-    def _check_new(self, one: Any) -> dict[str, Any]:
-        if not isinstance(one, self.new):
-            raise validate.wrong("new", self.new, one)
-        given = {name: getattr(one, name) for name in self.table.given}
-        key: UUID | None = getattr(one, "id", None)
-        return {"id": new_id() if key is None else validate.uuid(key, "id"), **self.table.check(given)}
 
     def _filter(self, where: object, search: object) -> tuple[tuple[tuple[Shape, ...], bool], dict[str, object]]:
         shapes, parameters = filters.conditions(self.table, self.far, where)
@@ -199,20 +187,52 @@ class Records(Generic[Id, R, New, Far]):
     def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
         return Statement(f"{self.table.name}.{name}", query, row)
 
-    def _creation(self) -> Statement[tuple[Any, ...]]:
-        given = tuple(self.table.given)
-        unique = self.table.unique
-        taken = from_file("taken.sql", table=self.table.name, unique=unique) if unique else ""
-        query = from_file(
-            "create.sql",
-            table=self.table.name,
-            given=", ".join(given),
-            arrays=", ".join(f"%({name}s)s::text[]" for name in given),
-            taken=taken,
-            columns=", ".join(self.table.columns),
-            added=", ".join(f"a.{name}" for name in self.table.columns),
-        )
-        return self._named("create_many", query, lambda *row: row)
+Creations: TypeAlias = dict[UUID, dict[str, Any]]
+
+
+def creations(table: Table[Any], new: type[object], values: list[Any]) -> Creations:
+    """Check records to create and give those without an id one; an id given twice is `AlreadyExists`."""
+    records: Creations = {}
+    for value in values:
+        if not isinstance(value, new):
+            raise validate.wrong("new", new, value)
+        key = new_id() if value.id is None else validate.uuid(value.id, "id")
+        if key in records:
+            raise AlreadyExists(f"{table.name}_pkey", (key,))
+        records[key] = table.check({name: getattr(value, name) for name in table.given})
+    return records
+
+
+def creation_arrays(table: Table[Any], records: Creations) -> dict[str, object]:
+    """Turn records to create into one array a column."""
+    columns = {f"new_{name}": TextArray(record[name] for record in records.values()) for name in table.given}
+    return {"ids": UuidArray(records), **columns}
+
+
+def creation_statement(
+    table: Table[Any], name: str, *, refused: str = "", linked: str = "", source: str = "added a", also: str = ""
+) -> Statement[tuple[Any, ...]]:
+    """Render sql/create.sql; rows are (reason, refused id, columns of the table …)."""
+    given = tuple(table.given)
+    query = from_file(
+        "create.sql",
+        table=table.name,
+        given=", ".join(given),
+        arrays=", ".join(f"%(new_{name})s::text[]" for name in given),
+        refused=(from_file("taken.sql", table=table.name, unique=table.unique) if table.unique else "") + refused,
+        columns=", ".join(table.columns),
+        added=", ".join(f"a.{name}" for name in table.columns) + also,
+        linked=linked,
+        source=source,
+    )
+    return Statement(name, query, lambda *row: row)
+
+
+def refuse_taken(rows: list[tuple[Any, ...]]) -> None:
+    """Raise `AlreadyExists` for the first constraint in the way of a creation, naming all rows that hold it."""
+    if rows and rows[0][0] is not None:
+        constraint = rows[0][0]
+        raise AlreadyExists(constraint, tuple(dict.fromkeys(row[1] for row in rows if row[0] == constraint)))
 
 
 @cache
@@ -265,7 +285,3 @@ def _pattern(search: str) -> str:
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
 
-
-def _repeated(ids: list[UUID]) -> tuple[UUID, ...]:
-    seen: set[UUID] = set()
-    return tuple(dict.fromkeys(key for key in ids if key in seen or seen.add(key)))

@@ -13,6 +13,7 @@ from useraim import files
 Row = TypeVar("Row")
 T = TypeVar("T")
 U = TypeVar("U")
+V = TypeVar("V")
 
 Parameters = Mapping[str, object]
 
@@ -68,6 +69,12 @@ class Call(Generic[T]):
         """Send `earlier` first, in the same transaction, and drop its results."""
         before = tuple(step for call in earlier for step in call.steps)
         return Call(before + self.steps, lambda results: self.read(results[len(before) :]))
+
+
+def together(one: Call[T], other: Call[U], combine: Callable[[T, U], V]) -> Call[V]:
+    """Send the statements of two calls in one transaction, and make one result of both."""
+    n = len(one.steps)
+    return Call(one.steps + other.steps, lambda results: combine(one.read(results[:n]), other.read(results[n:])))
 
 
 def nothing(result: T) -> Call[T]:

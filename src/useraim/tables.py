@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from useraim import validate
@@ -76,3 +76,25 @@ AIMS: Final = Table(
 )
 
 LINK_COLUMNS: Final = columns(UserAim)[2:]
+
+
+class Ends(NamedTuple):
+    """The relation as seen from one end."""
+
+    source: Table[Any]
+    far: Table[Any]
+
+    @property
+    def name(self) -> str:
+        """Name it as its callers do: `users.aims`."""
+        return f"{self.source.name}.{self.far.name}"
+
+    @property
+    def user(self) -> str:
+        """Spell the user of a wanted link in SQL."""
+        return "%(source)s::uuid" if self.source is USERS else "w.user_id"
+
+    @property
+    def aim(self) -> str:
+        """Spell the aim of a wanted link in SQL."""
+        return "%(source)s::uuid" if self.source is AIMS else "w.aim_id"

@@ -10,10 +10,10 @@ from pypika import Table
 from pypika.functions import Count
 from pypika.terms import ValueWrapper
 
-from useraim import filters, links, ordering, validate
+from useraim import filters, memberships, ordering, validate
 from useraim.adapt import UuidArray
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
-from useraim.links import Given, Shape
+from useraim.memberships import Given, Shape
 from useraim.operation import operation
 from useraim.ordering import Key
 from useraim.page import Page, Window, window
@@ -33,7 +33,7 @@ _COLUMNS: Final = columns(UserAim)
 _LISTED: Final = ", ".join(_COLUMNS)
 _RETURNED: Final = ", ".join(f"m.{name}" for name in _COLUMNS)
 _KEYS: Final = (Key("joined_at", "timestamptz"), Key("user_id", "uuid"), Key("aim_id", "uuid"))
-_PAIRS: Final = links.Keys(
+_PAIRS: Final = memberships.Keys(
     name="user_aims.put_many",
     columns="user_id, aim_id",
     arrays="%(user_ids)s::uuid[], %(aim_ids)s::uuid[]",
@@ -75,7 +75,7 @@ def create(
     Raises `AlreadyExists` when they are linked, and `BrokenReference` naming whichever of the two does not exist.
     """
     user_id, aim_id = key = _pair((user, aim))
-    given = links.check(role=role, permissions=permissions, joined_at=joined_at)
+    given = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
 
     def read(rows: list[tuple[Any, ...]]) -> UserAim:
         has_user, has_aim, *row = rows[0]
@@ -128,7 +128,7 @@ def update(
     Raises `NotFound`, and `Conflict` when `if_role` is given and the role is another one by now.
     """
     key = _pair((user, aim))
-    given = links.check(role=role, permissions=permissions, joined_at=joined_at)
+    given = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
     expected = None if if_role is None else validate.role(if_role, "if_role")
 
     def read(rows: list[tuple[bool, UserAim]]) -> UserAim:
@@ -186,7 +186,7 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
         wanted.setdefault(key, given)
     keys = sorted(wanted)
     given = [wanted[key] for key in keys]
-    shape = links.shape(given)
+    shape = memberships.shape(given)
 
     def read(rows: list[tuple[str, UUID, UUID]]) -> list[Outcome]:
         if rows and rows[0][0] not in {"added", "updated"}:
@@ -194,8 +194,8 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
         outcomes: dict[Pair, Any] = {(user, aim): outcome for outcome, user, aim in rows}
         return [outcomes.get(key, "unchanged") for key, _ in keyed]
 
-    parameters = {**_key_arrays(keys), **links.arrays(given, shape)}
-    return links.put(_PAIRS, shape, on_match).call(read, parameters) if keys else nothing([])
+    parameters = {**_key_arrays(keys), **memberships.arrays(given, shape)}
+    return memberships.put(_PAIRS, shape, on_match).call(read, parameters) if keys else nothing([])
 
 
 @operation
@@ -267,7 +267,7 @@ def _pairs(pairs: object) -> list[Pair]:
 
 def _new(row: object) -> tuple[Pair, Given]:
     if isinstance(row, NewUserAim | UserAim):
-        given = links.check(role=row.role, permissions=row.permissions, joined_at=row.joined_at)
+        given = memberships.check(role=row.role, permissions=row.permissions, joined_at=row.joined_at)
         return (USERS.id(row.user_id, "user_id"), AIMS.id(row.aim_id, "aim_id")), given
     return _pair(row), {}
 
@@ -300,7 +300,7 @@ def _refusal(rows: list[tuple[str, UUID, UUID]]) -> Exception:
 
 @cache
 def _create(given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
-    values = "".join(f", %({name})s::{links.ATTRIBUTES[name].type}" for name in given)
+    values = "".join(f", %({name})s::{memberships.ATTRIBUTES[name].type}" for name in given)
     names = "".join(f", {name}" for name in given)
     query = from_file("create_user_aim.sql", names=names, values=values, columns=_LISTED)
     return Statement("user_aims.create", query, lambda *row: row)
@@ -310,7 +310,7 @@ def _create(given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
 def _update(given: tuple[str, ...], conditional: bool) -> Statement[tuple[bool, UserAim]]:  # noqa: FBT001
     if not given:
         return Statement("user_aims.update", Q.from_(_rows).select(ValueWrapper(False), *_COLUMNS).where(_one), _changed)
-    new = ", ".join(f"%({name})s::{links.ATTRIBUTES[name].type}" for name in given)
+    new = ", ".join(f"%({name})s::{memberships.ATTRIBUTES[name].type}" for name in given)
     differs = f"({', '.join(f'm.{name}' for name in given)}) IS DISTINCT FROM ({new})"
     changes = ", ".join(f"{name} = %({name})s" for name in given)
     return _changing("update", changes, "m.role = %(if_role)s AND " * conditional + differs)

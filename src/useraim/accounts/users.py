@@ -9,12 +9,16 @@ from useraim import validate
 from useraim.ids import AimId, UserId, new_id
 from useraim.operation import operation
 from useraim.records import Records
+from useraim.relationship import ManyToMany
 from useraim.statement import Call, Q, Statement, first, first_or_none, from_file, param
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
-from useraim.values import AimRef, NewUser, User, UserRef
+from useraim.values import Aim, AimRef, EditAim, NewAim, NewUser, User, UserRef
 
 _RECORDS: Final = Records[UserId, User, NewUser, AimRef](USERS, AIMS, NewUser)
+
+aims: Final = ManyToMany[UserId, User, AimId, Aim, NewAim, EditAim](USERS, AIMS, NewAim, EditAim)
+"""The aims of users: the relation with a user as its source."""
 
 get = _RECORDS.get
 find = _RECORDS.find

@@ -2,15 +2,19 @@
 
 from typing import Final
 
-from useraim.ids import AimId
+from useraim.ids import AimId, UserId
 from useraim.operation import operation
 from useraim.records import Records
+from useraim.relationship import ManyToMany
 from useraim.statement import Call, first
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
-from useraim.values import Aim, AimRef, NewAim, UserRef
+from useraim.values import Aim, AimRef, EditUser, NewAim, NewUser, User, UserRef
 
 _RECORDS: Final = Records[AimId, Aim, NewAim, UserRef](AIMS, USERS, NewAim)
+
+users: Final = ManyToMany[AimId, Aim, UserId, User, NewUser, EditUser](AIMS, USERS, NewUser, EditUser)
+"""The users of aims: the relation with an aim as its source."""
 
 get = _RECORDS.get
 find = _RECORDS.find

@@ -1,0 +1,18 @@
+-- Change attributes of links that exist, where a value differs; one that does not exist stops all of it.
+WITH wanted ({far_id}{names}) AS MATERIALIZED (
+    SELECT w.{far_id}{casts} FROM unnest({arrays}) AS w ({far_id}{names})
+),
+absent AS MATERIALIZED (
+    SELECT w.{far_id} FROM wanted w
+    LEFT JOIN user_aims m ON m.{source_id} = %(source)s AND m.{far_id} = w.{far_id}
+    WHERE m.{far_id} IS NULL
+),
+updated AS (
+    UPDATE user_aims m SET {changes} FROM wanted w
+    WHERE m.{source_id} = %(source)s AND m.{far_id} = w.{far_id} AND NOT EXISTS (SELECT FROM absent)
+        AND ({old}) IS DISTINCT FROM ({new})
+    RETURNING m.{far_id}
+)
+SELECT 'absent' AS outcome, {far_id} FROM absent
+UNION ALL
+SELECT 'updated', {far_id} FROM updated

@@ -1,0 +1,215 @@
+"""ManyToMany: the relation between users and aims, defined once and used from both ends."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+from uuid import UUID
+
+from useraim import filters, memberships, reading, tables, validate, writing
+from useraim.operation import method
+from useraim.page import Page, Window
+from useraim.statement import Call
+from useraim.stream import stream_method
+from useraim.validate import UNSET, Unset
+from useraim.values import Aim, Changes, Link, Linked, LinkFilter, OnMatch, User
+
+SId = TypeVar("SId", bound=UUID)
+S = TypeVar("S", bound=User | Aim)
+FId = TypeVar("FId", bound=UUID)
+F = TypeVar("F", bound=User | Aim)
+New = TypeVar("New")
+Edit = TypeVar("Edit")
+
+
+class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
+    """The links of a *source* to records at the *far* end: `users.aims` and `aims.users` are two instances."""
+
+    def __init__(self, source: tables.Table[S], far: tables.Table[F], new: type[New], edit: type[Edit]) -> None:
+        self._ends = tables.Ends(source, far)
+        self._new = new
+        self._edit = edit
+
+    @method
+    def append(
+        self,
+        source: SId | S,
+        links: Iterable[FId | F | Link[FId | F]],
+        *,
+        role: str | Unset = UNSET,
+        permissions: Iterable[str] | Unset = UNSET,
+        joined_at: datetime | Unset = UNSET,
+        on_match: OnMatch = "ignore",
+    ) -> Call[Changes]:
+        """Link the source to far records; the keywords are the attributes of links that do not give their own.
+
+        `on_match` says what happens to links that exist: ignore leaves them alone, update takes the attributes
+        given, error raises `AlreadyExists` naming all. Raises `BrokenReference` naming all ids that do not exist.
+        """
+        defaults = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+        return writing.put(
+            self._ends, self._source(source), writing.wanted(self._ends, links, defaults), on_match, replacing=False
+        )
+
+    @method
+    def replace(
+        self,
+        source: SId | S,
+        links: Iterable[FId | F | Link[FId | F]],
+        *,
+        role: str | Unset = UNSET,
+        permissions: Iterable[str] | Unset = UNSET,
+        joined_at: datetime | Unset = UNSET,
+        on_match: OnMatch = "update",
+    ) -> Call[Changes]:
+        """Make these the only links of the source; those that stay keep joined_at and every attribute not given.
+
+        The source's row is locked first, in the same round trip, so that of two callers at once the second sees what
+        the first has left. `on_match` and errors as in `append`.
+        """
+        defaults = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+        return writing.put(
+            self._ends, self._source(source), writing.wanted(self._ends, links, defaults), on_match, replacing=True
+        )
+
+    @method
+    def remove(self, source: SId | S, ids: Iterable[FId | F]) -> Call[Changes]:
+        """Unlink far records; those that are not linked are not in `removed`."""
+        return writing.remove(self._ends, self._source(source), self._ends.far.ids(ids))
+
+    @method
+    def clear(self, source: SId | S) -> Call[Changes]:
+        """Unlink all far records."""
+        return writing.remove(self._ends, self._source(source), None)
+
+    @method
+    def update(
+        self,
+        source: SId | S,
+        links: Iterable[FId | F | Link[FId | F]],
+        *,
+        role: str | Unset = UNSET,
+        permissions: Iterable[str] | Unset = UNSET,
+        joined_at: datetime | Unset = UNSET,
+    ) -> Call[Changes]:
+        """Change attributes of existing links; if any does not exist, `NotFound` names all such, and nothing changes."""
+        defaults = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+        return writing.update(self._ends, self._source(source), writing.wanted(self._ends, links, defaults))
+
+    @method
+    def create(
+        self,
+        source: SId | S,
+        new: Iterable[New],
+        *,
+        role: str | Unset = UNSET,
+        permissions: Iterable[str] | Unset = UNSET,
+        joined_at: datetime | Unset = UNSET,
+    ) -> Call[list[Linked[F]]]:
+        """Create far records and link them, all or nothing; they come back in input order.
+
+        Raises `BrokenReference` when the source does not exist, `AlreadyExists` for ids or e-mail addresses taken.
+        """
+        given = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+        return writing.create(self._ends, self._new, self._source(source), validate.collection(new, "new"), given)
+
+    @method
+    def direct_control(self, source: SId | S, items: Iterable[New | Edit | FId | F]) -> Call[Changes]:
+        """Make the linked far records exactly these: new ones are created and linked, edited ones changed, those
+        only named stay as they are, and linked records not mentioned are **deleted**, with all their links.
+
+        Locks the source as `replace` does. Raises `BrokenReference` for ids that do not exist, `NotFound` for records
+        that exist but are not linked, `AlreadyExists` for unique values that other records have when the call starts.
+        """  # noqa: D205
+        return writing.direct_control(
+            self._ends, self._new, self._edit, self._source(source), validate.collection(items, "items")
+        )
+
+    @method
+    def of(
+        self,
+        source: SId | S,
+        *,
+        link: LinkFilter | None = None,
+        order_by: str = "joined_at",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Call[list[Linked[F]]]:
+        """Return the far records with the attributes of their links.
+
+        `order_by`: joined_at, role, created_at and title (aims) or name (users), `-` in front to descend; ties by id.
+        """
+        call: Call[list[Linked[F]]] = reading.of(self._ends, self._source(source), link, order_by, limit, offset)
+        return call
+
+    @method
+    def load(
+        self,
+        sources: Iterable[SId | S],
+        *,
+        link: LinkFilter | None = None,
+        order_by: str = "joined_at",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Call[dict[SId, list[Linked[F]]]]:
+        """Return what `of` returns for many sources at once; every source asked for is a key.
+
+        limit and offset count for each source. A far record of several sources is one object. Two statements in one
+        round trip: a single join would send and build each far record once a link.
+        """
+        return reading.load(self._ends, self._sources(sources), link, order_by, limit, offset)
+
+    @method
+    def page(
+        self,
+        source: SId | S,
+        *,
+        link: LinkFilter | None = None,
+        order_by: str = "joined_at",
+        limit: int = 50,
+        after: str | None = None,
+        before: str | None = None,
+    ) -> Call[Page[Linked[F]]]:
+        """Return one page of what `of` returns; a page starts at a link, wherever that is by then, not at a number."""
+        key, by = self._source(source), reading.order(self._ends, order_by)
+        return reading.page(
+            self._ends, key, link, by, reading.asked(self._ends, key, link, by, limit, after, before)
+        )
+
+    @stream_method
+    def stream(
+        self, source: SId | S, *, link: LinkFilter | None = None
+    ) -> Callable[[Window], Call[Page[Linked[F]]]]:
+        """Iterate over the links of a source by joined_at in bounded memory, reading page after page.
+
+        Nothing is held between the pages: other operations may use the connection meanwhile.
+        """
+        key, by = self._source(source), reading.order(self._ends, "joined_at")
+        filters.link_shape(link)
+        return lambda asked: reading.page(self._ends, key, link, by, asked)
+
+    @method
+    def count(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[dict[SId, int]]:
+        """Count the links of each source; those without links count 0."""
+        return reading.count(self._ends, self._sources(sources), link)
+
+    @method
+    def count_by_role(self, sources: Iterable[SId | S]) -> Call[dict[SId, dict[str, int]]]:
+        """Count the links of each source role by role; those without links have an empty dict."""
+        return reading.count_by_role(self._ends, self._sources(sources))
+
+    @method
+    def has(self, source: SId | S, far: FId | F) -> Call[bool]:
+        """Say whether the two are linked."""
+        return reading.has(self._ends, self._source(source), self._ends.far.id(far, "far"))
+
+    @method
+    def common(self, sources: Iterable[SId | S]) -> Call[list[F]]:
+        """Return the far records that all of the sources are linked to, by title or name; ties by id."""
+        call: Call[list[F]] = reading.common(self._ends, self._sources(sources))
+        return call
+
+    def _source(self, source: SId | S) -> UUID:
+        return self._ends.source.id(source, "source")
+
+    def _sources(self, sources: object) -> list[Any]:
+        return self._ends.source.ids(sources, "sources")

@@ -1,0 +1,283 @@
+"""Writes of the relation: each function builds the call of one method of `ManyToMany`."""
+
+from collections.abc import Iterable
+from functools import cache
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import pypika
+
+from useraim import memberships, validate
+from useraim.adapt import TextArray, UuidArray
+from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
+from useraim.filters import ANY
+from useraim.memberships import ATTRIBUTES, Given, Shape
+from useraim.records import creation_arrays, creation_statement, creations, refuse_taken
+from useraim.statement import Call, Q, Statement, from_file, nothing, param, single
+from useraim.tables import USERS, Ends
+from useraim.values import Changes, Link, Linked
+
+Wanted: TypeAlias = dict[UUID, Given]
+
+
+def wanted(ends: Ends, links: object, defaults: Given) -> Wanted:
+    """Check links to write; attributes that a link does not give come from `defaults`; the first of equals counts."""
+    checked: Wanted = {}
+    for link in validate.collection(links, "links"):
+        if isinstance(link, Link):
+            own = memberships.check(role=link.role, permissions=link.permissions, joined_at=link.joined_at)
+            checked.setdefault(ends.far.id(link.id, "links"), {**defaults, **own})
+        else:
+            checked.setdefault(ends.far.id(link, "links"), defaults)
+    return checked
+
+
+def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bool) -> Call[Changes]:
+    """Link what is wanted and, replacing, unlink all else under a lock on the source."""
+    validate.choice(on_match, "on_match", ("ignore", "update", "error"))
+    if not (links or replacing):
+        return nothing(Changes())
+
+    def read(rows: list[tuple[str, UUID]]) -> Changes:
+        if rows and rows[0][0] in {"source", "far", "held"}:
+            raise _refusal(ends, rows)
+        return _changes(links, rows)
+
+    keys, given, arrays = _arrays(links)
+    statement = memberships.put(_keys(ends, replacing), given, on_match, _removal(ends) if replacing else "")
+    call = statement.call(read, {"source": source, "far": keys, **arrays})
+    return call.after(lock(ends, source)) if replacing else call
+
+
+def lock(ends: Ends, source: UUID) -> Call[int]:
+    """Hold off other writers of the source's whole set, but not of its single links, until the transaction ends.
+
+    A statement of its own: the next one then sees what the writer before has left (research: one statement alone
+    left the union of two sets in 134 of 150 races).
+    """
+    return _lock(ends).call(len, {"source": source})
+
+
+def update(ends: Ends, source: UUID, links: Wanted) -> Call[Changes]:
+    """Change attributes of existing links."""
+    if not links:
+        return nothing(Changes())
+
+    def read(rows: list[tuple[str, UUID]]) -> Changes:
+        if rows and rows[0][0] == "absent":
+            raise NotFound("user_aims", _in_order(links, rows))
+        return _changes(links, rows)
+
+    keys, given, arrays = _arrays(links)
+    return _update(ends, given).call(read, {"source": source, "far": keys, **arrays})
+
+
+def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
+    """Unlink some far records, or (None) all."""
+    if ids == []:
+        return nothing(Changes())
+    parameters: dict[str, object] = {"source": source} | ({} if ids is None else {"far": UuidArray(sorted(ids))})
+    return _remove(ends, everything=ids is None).call(lambda rows: Changes(removed=tuple(sorted(rows))), parameters)
+
+
+def create(ends: Ends, new: type[object], source: UUID, values: list[Any], given: Given) -> Call[list[Linked[Any]]]:
+    """Create far records and link them."""
+    records = creations(ends.far, new, values)
+    width = 2 + len(ends.far.columns)
+
+    def read(rows: list[tuple[Any, ...]]) -> list[Linked[Any]]:
+        if rows and rows[0][0] == "source":
+            raise _refusal(ends, [("source", source)])
+        refuse_taken(rows)
+        linked = {row[2]: Linked(ends.far.row(*row[2:width]), *row[width:]) for row in rows}
+        return [linked[key] for key in records]
+
+    if not records:
+        return nothing([])
+    attributes = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
+    parameters = {"source": source, **creation_arrays(ends.far, records), **attributes}
+    return _create(ends, tuple(given)).call(read, parameters)
+
+
+def direct_control(
+    ends: Ends, new: type[object], edit: type[Any], source: UUID, items: list[Any]
+) -> Call[Changes]:
+    """Make the linked far records exactly these, under a lock on the source."""
+    kept: dict[UUID, dict[str, object]] = {}
+    order: dict[UUID, None] = {}
+    fresh = creations(ends.far, new, [item for item in items if isinstance(item, new)])
+    ids = iter(fresh)
+    for item in items:
+        if isinstance(item, new):
+            order[next(ids)] = None
+        elif isinstance(item, edit):
+            edits = ends.far.check({name: getattr(item, name) for name in ends.far.given})
+            order[ends.far.id(item.id, "items")] = None
+            kept.setdefault(ends.far.id(item.id, "items"), edits)
+        else:
+            order[ends.far.id(item, "items")] = None
+            kept.setdefault(ends.far.id(item, "items"), {})
+    if both := tuple(key for key in fresh if key in kept):
+        raise AlreadyExists(f"{ends.far.name}_pkey", both)
+
+    def read(rows: list[tuple[str, UUID]]) -> Changes:
+        if rows and rows[0][0] not in {"added", "updated", "removed"}:
+            raise _refusal(ends, rows, order)
+        return _changes(order, rows)
+
+    edits = {f"kept_{name}": TextArray(row.get(name) for row in kept.values()) for name in ends.far.given}  # type: ignore[misc]
+    parameters = {"source": source, "kept": UuidArray(kept), **edits, **creation_arrays(ends.far, fresh)}
+    return _direct_control(ends).call(read, parameters).after(lock(ends, source))
+
+
+def _arrays(links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:
+    keys = UuidArray(sorted(links))
+    given = [links[key] for key in keys]
+    shape = memberships.shape(given)
+    return keys, shape, memberships.arrays(given, shape)
+
+
+def _changes(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> Changes:
+    outcomes = {key: outcome for outcome, key in rows}
+    sets: dict[str, list[UUID]] = {"added": [], "updated": [], "unchanged": []}
+    for key in wanted:
+        sets[outcomes.get(key, "unchanged")].append(key)
+    removed = sorted(key for outcome, key in rows if outcome == "removed")
+    return Changes(tuple(sets["added"]), tuple(sets["updated"]), tuple(sets["unchanged"]), tuple(removed))
+
+
+def _in_order(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> tuple[UUID, ...]:
+    named = {key for _, key in rows}
+    return tuple(key for key in wanted if key in named)
+
+
+def _refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = ()) -> Error:
+    by_reason: dict[str, list[UUID]] = {}
+    for reason, key in rows:
+        by_reason.setdefault(reason, []).append(key)
+    source, far = tuple(by_reason.pop("source", ())), tuple(sorted(by_reason.pop("far", ())))
+    if source or far:
+        return BrokenReference(source, far) if ends.source is USERS else BrokenReference(far, source)
+    if absent := by_reason.pop("absent", None):
+        return NotFound("user_aims", tuple(key for key in order if key in set(absent)))
+    if held := by_reason.pop("held", None):
+        return AlreadyExists("user_aims_pkey", tuple(sorted(held)))
+    constraint, ids = next(iter(by_reason.items()))
+    return AlreadyExists(constraint, tuple(dict.fromkeys(ids)))
+
+
+@cache
+def _keys(ends: Ends, replacing: bool) -> memberships.Keys:  # noqa: FBT001
+    source, far = ends
+    return memberships.Keys(
+        name=f"{ends.name}.{'replace' if replacing else 'append'}",
+        columns=far.link,
+        arrays="%(far)s::uuid[]",
+        user=ends.user,
+        aim=ends.aim,
+        missing=(
+            f"SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT FROM {source.name} WHERE id = %(source)s)\n"
+            "    UNION ALL\n"
+            f"    SELECT 'far', w.{far.link} FROM wanted w LEFT JOIN {far.name} f ON f.id = w.{far.link}"
+            " WHERE f.id IS NULL"
+        ),
+        held=(
+            f"SELECT 'held', m.{far.link} FROM user_aims m"
+            f" WHERE m.{source.link} = %(source)s AND m.{far.link} = ANY (%(far)s::uuid[])"
+        ),
+    )
+
+
+def _removal(ends: Ends) -> str:
+    source, far = ends
+    return (
+        f"DELETE FROM user_aims WHERE {source.link} = %(source)s AND {far.link} <> ALL (%(far)s::uuid[])\n"
+        f"        AND NOT EXISTS (SELECT FROM refused)\n    RETURNING {far.link}"
+    )
+
+
+@cache
+def _lock(ends: Ends) -> Statement[UUID]:
+    query = f"SELECT id FROM {ends.source.name} WHERE id = %(source)s FOR NO KEY UPDATE"
+    return Statement(f"{ends.name} (lock)", query, single)
+
+
+@cache
+def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
+    new = {name: f"w.{name}" if every else f"coalesce(w.{name}, m.{name})" for name, every in given}
+    query = from_file(
+        "update_links.sql",
+        source_id=ends.source.link,
+        far_id=ends.far.link,
+        names="".join(f", {name}" for name in new),
+        casts="".join(f", w.{name}::{ATTRIBUTES[name].type}" for name in new),
+        arrays="%(far)s::uuid[]" + "".join(f", %({name})s::{ATTRIBUTES[name].array_type}" for name in new),
+        changes=", ".join(f"{name} = {value}" for name, value in new.items()) or f"{ends.far.link} = m.{ends.far.link}",
+        old=", ".join(f"m.{name}" for name in new) or "true",
+        new=", ".join(new.values()) or "true",
+    )
+    return Statement(f"{ends.name}.update", query, lambda *row: row)
+
+
+@cache
+def _remove(ends: Ends, *, everything: bool) -> Statement[UUID]:
+    rows = pypika.Table("user_aims")
+    query = Q.from_(rows).delete().where(rows.field(ends.source.link) == param("source"))
+    if not everything:
+        query = query.where(rows.field(ends.far.link) == ANY(param("far", "uuid[]")))
+    return Statement(f"{ends.name}.{'clear' if everything else 'remove'}", query.returning(ends.far.link), single)
+
+
+@cache
+def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
+    source, far = ends
+    names = "".join(f", {name}" for name in given)
+    values = "".join(f", %({name})s::{ATTRIBUTES[name].type}" for name in given)
+    user, aim, users = _created(ends, "a")
+    return creation_statement(
+        far,
+        f"{ends.name}.create",
+        refused="\n    UNION ALL\n    SELECT 'source', %(source)s::uuid"
+        f" WHERE NOT EXISTS (SELECT FROM {source.name} WHERE id = %(source)s)",
+        linked=f""",
+linked AS (
+    INSERT INTO user_aims (user_id, aim_id{names}) SELECT {user}, {aim}{values} FROM added a {users} ORDER BY a.id
+    RETURNING {far.link}, role, permissions, joined_at
+)""",
+        source=f"(added a JOIN linked m ON m.{far.link} = a.id)",
+        also=", m.role, m.permissions, m.joined_at",
+    )
+
+
+@cache
+def _direct_control(ends: Ends) -> Statement[tuple[Any, ...]]:
+    source, far = ends
+    given = tuple(far.given)
+    user, aim, users = _created(ends, "c")
+    query = from_file(
+        "direct_control.sql",
+        source=source.name,
+        source_id=source.link,
+        far=far.name,
+        far_id=far.link,
+        given=", ".join(given),
+        kept_arrays=", ".join(f"%(kept_{name})s::text[]" for name in given),
+        new_arrays=", ".join(f"%(new_{name})s::text[]" for name in given),
+        taken=from_file("taken_or_edited.sql", far=far.name, unique=far.unique) if far.unique else "",
+        changes=", ".join(f"{name} = coalesce(k.{name}, f.{name})" for name in given),
+        old=", ".join(f"f.{name}" for name in given),
+        new=", ".join(f"coalesce(k.{name}, f.{name})" for name in given),
+        user=user,
+        aim=aim,
+        users=users,
+    )
+    return Statement(f"{ends.name}.direct_control", query, lambda *row: row)
+
+
+def _created(ends: Ends, rows: str) -> tuple[str, str, str]:
+    """Spell user and aim of links to records that the same statement creates, and the join that gives the user."""
+    if ends.source is USERS:
+        return "u.id", f"{rows}.id", "JOIN users u ON u.id = %(source)s"
+    return f"{rows}.id", "%(source)s::uuid", ""
+
+
