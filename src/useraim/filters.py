@@ -4,27 +4,23 @@ Each filter has a *shape*, hashable, by which statements are rendered once, and 
 Of the forms that mean the same, these are the ones that Citus accepts for its reference table `aims` as well.
 """
 
-from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
-from pypika import CustomFunction, Not, Table
-from pypika.enums import JSONOperators
-from pypika.functions import Count
-from pypika.terms import BasicCriterion, ExistsCriterion
-
-from useraim import tables, validate
+from useraim import query, tables, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import InvalidValue
-from useraim.statement import Q, param
+from useraim.query import Q, among, count, exists, negate, param
 from useraim.values import AllOf, AnyOf, CountBetween, Exactly, LinkFilter, NoneOf
 
 LinkShape: TypeAlias = tuple[str, ...]
 Kind: TypeAlias = Literal["any", "all", "none", "exactly", "count", "at most"]
 End: TypeAlias = tables.Table[Any]
 
-ANY = CustomFunction("ANY", ["array"])
-ALL = CustomFunction("ALL", ["array"])
-USER_AIMS = Table("user_aims")
+USER_AIMS = query.table("user_aims")
+
+
+_ARRAYS = ("roles", "permissions")
 
 
 class Shape(NamedTuple):
@@ -45,11 +41,11 @@ def link_shape(link: LinkFilter | None) -> LinkShape:
     return tuple(part for part in parts if getattr(link, part) is not None)
 
 
-def link_criteria(links: Table, shape: LinkShape, prefix: str = "link_") -> list[Any]:
+def link_criteria(links: Any, shape: LinkShape, prefix: str = "link_") -> list[Any]:
     """Render a filter on a table or alias of user_aims."""
-    criteria = {
-        "roles": lambda name: links.role == ANY(param(name, "text[]")),
-        "permissions": lambda name: BasicCriterion(JSONOperators.CONTAINS, links.permissions, param(name, "text[]")),
+    criteria: dict[str, Callable[[str], Any]] = {
+        "roles": lambda name: query.among_texts(links.role, name),
+        "permissions": lambda name: query.contains(links.permissions, name),
         "joined_from": lambda name: links.joined_at >= param(name, "timestamptz"),
         "joined_before": lambda name: links.joined_at < param(name, "timestamptz"),
     }
@@ -58,8 +54,8 @@ def link_criteria(links: Table, shape: LinkShape, prefix: str = "link_") -> list
 
 def link_parameters(link: LinkFilter | None, prefix: str = "link_") -> dict[str, object]:
     """Bind a filter's values."""
-    values = {part: getattr(link, part) for part in link_shape(link)}
-    return {prefix + part: TextArray(value) if isinstance(value, tuple) else value for part, value in values.items()}
+    values: dict[str, Any] = {part: getattr(link, part) for part in link_shape(link)}
+    return {prefix + part: TextArray(value) if part in _ARRAYS else value for part, value in values.items()}
 
 
 def conditions(end: End, far: End, where: object) -> tuple[tuple[Shape, ...], dict[str, object]]:
@@ -81,7 +77,7 @@ def _bind(condition: object, far: End) -> tuple[Kind | None, Mapping[str, object
         case CountBetween(at_least, at_most):
             return _bind_count(at_least, at_most)
         case AnyOf() | AllOf() | NoneOf() | Exactly():
-            ids = UuidArray(sorted(far.ids(condition.ids, "where")))
+            ids = UuidArray(sorted(far.ids(cast("AnyOf[Any]", condition).ids, "where")))
             values = {"ids": ids, "count": len(ids)}
             match condition:
                 case AnyOf():
@@ -102,43 +98,41 @@ def _bind_count(at_least: int, at_most: int | None) -> tuple[Kind | None, Mappin
     return (None, {}) if at_most is None else ("at most", {"at_most": at_most})
 
 
-def criterion(rows: Table, end: End, shape: Shape, prefix: str) -> Any:
+def criterion(rows: Any, end: End, shape: Shape, prefix: str) -> Any:
     """Render a condition on `rows`, a table or alias of `end`."""
     link = USER_AIMS[end.link]
     far = USER_AIMS["aim_id" if end.link == "user_id" else "user_id"]
     links = Q.from_(USER_AIMS).select(link)
     for part in link_criteria(USER_AIMS, shape.link, prefix):
         links = links.where(part)
-    linked = links.where(far == ANY(param(prefix + "ids", "uuid[]")))
-    count = param(prefix + "count", "bigint")
+    linked = links.where(among(far, prefix + "ids"))
+    number = param(prefix + "count", "bigint")
     match shape.kind:
         case "any":
             return rows.id.isin(linked)
         case "all":
-            return rows.id.isin(linked.groupby(link).having(Count("*") == count))
+            return rows.id.isin(linked.groupby(link).having(count == number))
         case "none":
             return _absent(rows, end, link, linked)
         case "exactly":
-            total = links.where(link.isin(linked)).groupby(link).having(Count("*") == count)
-            return rows.id.isin(linked.groupby(link).having(Count("*") == count)) & rows.id.isin(total)
+            total = links.where(link.isin(linked)).groupby(link).having(count == number)
+            return rows.id.isin(linked.groupby(link).having(count == number)) & rows.id.isin(total)
         case "count":
-            between = Count("*").between(param(prefix + "at_least", "bigint"), param(prefix + "at_most", "bigint"))
+            between = count.between(param(prefix + "at_least", "bigint"), param(prefix + "at_most", "bigint"))
             return _present(rows, end, link, links.groupby(link).having(between))
         case "at most":
-            over = links.groupby(link).having(Count("*") > param(prefix + "at_most", "bigint"))
+            over = links.groupby(link).having(count > param(prefix + "at_most", "bigint"))
             return _absent(rows, end, link, over)
 
 
-def _present(rows: Table, end: End, link: Any, links: Any) -> Any:
-    """Hold for rows that `links` names, looked up row by row where Citus can: pages then read no more than they show."""
+def _present(rows: Any, end: End, link: Any, links: Any) -> Any:
+    """Hold for rows that `links` names, looked up row by row where Citus can: a page then reads what it shows."""
     if end is tables.USERS:
-        return ExistsCriterion(links.where(link == rows.id))
+        return exists(links.where(link == rows.id))
     return rows.id.isin(links)
 
 
-def _absent(rows: Table, end: End, link: Any, links: Any) -> Any:
+def _absent(rows: Any, end: End, link: Any, links: Any) -> Any:
     if end is tables.USERS:
-        return Not(ExistsCriterion(links.where(link == rows.id)))
+        return negate(exists(links.where(link == rows.id)))
     return rows.id.isin(Q.from_(end.name).select("id").except_of(links))
-
-

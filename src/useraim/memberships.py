@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from useraim import validate
 from useraim.adapt import TextArray, TimeArray
-from useraim.statement import Statement, from_file
+from useraim.statement import Statement, from_file, whole
 from useraim.validate import UNSET
 
 Given: TypeAlias = Mapping[str, Any]
@@ -48,6 +48,11 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = {
 def check(**given: object) -> Given:
     """Check attributes by their names; those not given are left out."""
     return {name: ATTRIBUTES[name].check(value, name) for name, value in given.items() if value is not UNSET}
+
+
+def bound(given: Given) -> dict[str, Any]:
+    """Bind the attributes of one membership."""
+    return {name: TextArray(value) if name == "permissions" else value for name, value in given.items()}
 
 
 def shape(rows: Sequence[Given]) -> Shape:
@@ -101,10 +106,10 @@ def put(keys: Keys, given: Shape, on_match: str, removed: str = "") -> Statement
         removed=removed and f"removed AS (\n    {removed}\n),",
         also=removed and f"UNION ALL\nSELECT 'removed', {keys.columns} FROM removed",
     )  # fmt: skip
-    return Statement(keys.name, query, lambda *row: row)
+    return Statement(keys.name, query, whole)
 
 
-def _value(name: str, every: bool) -> str:  # noqa: FBT001
+def _value(name: str, every: bool) -> str:
     return f"w.{name}" if every else f"coalesce(w.{name}, {ATTRIBUTES[name].default})"
 
 

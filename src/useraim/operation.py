@@ -1,7 +1,7 @@
 """@operation and its runners: all the I/O of ordinary calls, for connections and pools, sync and async."""
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
@@ -51,6 +51,7 @@ class _Cursor(Cursor[Any]):
 
     def send(self, step: Step) -> "_Cursor":
         self.format = Format.BINARY
+        self.row_factory = step.row_factory
         return self.execute(step.sql, step.parameters)
 
 
@@ -65,6 +66,7 @@ class _AsyncCursor(AsyncCursor[Any]):
 
     async def send(self, step: Step) -> "_AsyncCursor":
         self.format = Format.BINARY
+        self.row_factory = step.row_factory
         return await self.execute(step.sql, step.parameters)
 
 
@@ -92,9 +94,9 @@ def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
     try:
         if len(call.steps) == 1:
             step = call.steps[0]
-            return [_Cursor(conn, row_factory=step.row_factory).send(step).fetchall()]
+            return [_Cursor(conn).send(step).fetchall()]
         with conn.pipeline():
-            cursors = [_Cursor(conn, row_factory=step.row_factory).send(step) for step in call.steps]
+            cursors = [_Cursor(conn).send(step) for step in call.steps]
         return [cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
@@ -106,10 +108,10 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
     try:
         if len(call.steps) == 1:
             step = call.steps[0]
-            cursor = await _AsyncCursor(conn, row_factory=step.row_factory).send(step)
+            cursor = await _AsyncCursor(conn).send(step)
             return [await cursor.fetchall()]
         async with conn.pipeline():
-            cursors = [await _AsyncCursor(conn, row_factory=step.row_factory).send(step) for step in call.steps]
+            cursors = [await _AsyncCursor(conn).send(step) for step in call.steps]
         return [await cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
@@ -118,7 +120,7 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
 
 
 @contextmanager
-def connection(db: Database) -> Iterator[Connection[Any]]:
+def connection(db: Database) -> Generator[Connection[Any], None, None]:
     """Give the connection itself, or a pool's in autocommit: BEGIN and COMMIT would be round trips of their own."""
     if isinstance(db, Connection):
         yield db
@@ -134,7 +136,7 @@ def connection(db: Database) -> Iterator[Connection[Any]]:
 
 
 @asynccontextmanager
-async def async_connection(db: AsyncDatabase) -> AsyncIterator[AsyncConnection[Any]]:
+async def async_connection(db: AsyncDatabase) -> AsyncGenerator[AsyncConnection[Any], None]:
     """Do what `connection` does, for async connections and pools."""
     if isinstance(db, AsyncConnection):
         yield db
@@ -197,7 +199,7 @@ def operation(build: Callable[P, Call[T]]) -> Operation[P, T]:
     return _Bound(build)
 
 
-class method(Generic[Owner, P, T]):  # noqa: N801 - used as a decorator
+class method(Generic[Owner, P, T]):
     """The same for methods: each access gives the operation of that object."""
 
     def __init__(self, build: Callable[Concatenate[Owner, P], Call[T]]) -> None:

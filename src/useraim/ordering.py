@@ -6,12 +6,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from pypika import Order, Table, Tuple
-from pypika.functions import Lower
-
 from useraim import validate
 from useraim.errors import InvalidValue
-from useraim.statement import param
+from useraim.query import Tuple, direction, lower, param
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +19,7 @@ class Key:
     type: str
     fold: bool = False
 
-    def term(self, rows: Table) -> Any:
+    def term(self, rows: Any) -> Any:
         """Render the key of a table or alias."""
         return self._folded(rows.field(self.column))
 
@@ -36,7 +33,7 @@ class Key:
         return value.isoformat() if isinstance(value, datetime) else str(value)
 
     def _folded(self, term: Any) -> Any:
-        return Lower(term) if self.fold else term
+        return lower(term) if self.fold else term
 
 
 ID = Key("id", "uuid")
@@ -53,19 +50,17 @@ def parse(order_by: object, choices: Mapping[str, Key]) -> tuple[str, bool]:
 
 def sort(query: Any, terms: Sequence[Any], *, descending: bool = False) -> Any:
     """Order a query by all terms, in the same direction."""
-    return query.orderby(*terms, order=Order.desc if descending else Order.asc)
+    return query.orderby(*terms, order=direction(descending))
 
 
-def seek(query: Any, terms: Sequence[Any], keys: Sequence[Key], *, descending: bool, direction: str) -> Any:
+def seek(query: Any, terms: Sequence[Any], keys: Sequence[Key], *, descending: bool, start: str) -> Any:
     """Order a query, start it at a place, and limit it: one index scan where an index has the ordering.
 
-    `direction`: `start`, `after` a place, or `before` it, in which case rows come nearest first.
+    `start`: `start`, `after` a place, or `before` it, in which case rows come nearest first.
     """
-    backwards = descending is not (direction == "before")
-    if direction != "start":
+    backwards = descending is not (start == "before")
+    if start != "start":
         here = Tuple(*terms)
         place = Tuple(*(key.placeholder(f"place_{n}") for n, key in enumerate(keys)))
         query = query.where(here < place if backwards else here > place)
     return sort(query, terms, descending=backwards).limit(param("limit", "bigint"))
-
-

@@ -4,24 +4,20 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-import pypika
-from pypika.analytics import RowNumber
-from pypika.functions import Count
-from pypika.terms import ExistsCriterion
-
 from useraim import filters, ordering, validate
 from useraim.adapt import UuidArray
-from useraim.errors import InvalidValue
-from useraim.filters import ANY, LinkShape
+from useraim.filters import LinkShape
 from useraim.ordering import Key
-from useraim.page import Page, Window, window
-from useraim.statement import Call, Q, Statement, first, nothing, param, single, together
+from useraim.page import Page, Window
+from useraim.query import Q, among, coalesce, direction, exists, param, row_number, table, uuid_send
+from useraim.query import count as size
+from useraim.statement import Call, Statement, first, nothing, single, together, whole
 from useraim.tables import LINK_COLUMNS, Ends
 from useraim.values import Linked, LinkFilter
 
-_LINKS = pypika.Table("user_aims").as_("m")
+_LINKS = table("user_aims", "m")
 _ON_LINK = {"joined_at": Key("joined_at", "timestamptz"), "role": Key("role", "text")}
-_LAST = 2**62
+_LAST = 2**62  # twice that is the largest bigint
 
 
 class Order(NamedTuple):
@@ -31,29 +27,47 @@ class Order(NamedTuple):
     descending: bool
 
 
+class Limits(NamedTuple):
+    """Which of the links of each source: those after `offset`, up to the `last`-th."""
+
+    offset: int
+    last: int | None
+
+    @property
+    def limited(self) -> bool:
+        """Say whether these are not simply all."""
+        return self.offset > 0 or self.last is not None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Bind the limits, if there are any."""
+        return {"offset": self.offset, "last": self.last} if self.limited else {}
+
+
 def order(ends: Ends, order_by: object) -> Order:
     """Check the name of an ordering."""
     choices = {**_ON_LINK, "created_at": ends.far.orders["created_at"], ends.far.label: ends.far.orders[ends.far.label]}
     return Order(*ordering.parse(order_by, choices))
 
 
-def of(ends: Ends, source: UUID, link: LinkFilter | None, order_by: object, limit: object, offset: object) -> Any:
+def limits(limit: object, offset: object) -> Limits:
+    """Check how many links are asked for, after how many."""
+    skipped = validate.number(offset, "offset", 0, _LAST)
+    return Limits(skipped, None if limit is None else skipped + validate.number(limit, "limit", 0, _LAST))
+
+
+def of(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, within: Limits) -> Call[list[Linked[Any]]]:
     """Read the links of one source."""
-    limited = _limited(limit, offset)
-    statement = _of(ends, filters.link_shape(link), order(ends, order_by), bool(limited))
-    return statement.call(list, {"source": source, **filters.link_parameters(link), **limited})
+    statement = _of(ends, filters.link_shape(link), by, within.limited)
+    return statement.call(list, {"source": source, **filters.link_parameters(link), **within.parameters})
 
 
 def load(
-    ends: Ends, sources: list[Any], link: LinkFilter | None, order_by: object, limit: object, offset: object
+    ends: Ends, sources: list[Any], link: LinkFilter | None, by: Order, within: Limits
 ) -> Call[dict[Any, list[Linked[Any]]]]:
     """Read the links of many sources: far records first, each once, then the links to them."""
-    window = _limited(limit, offset)
-    records, links = _load(ends, filters.link_shape(link), order(ends, order_by), bool(window))
-    parameters: dict[str, object] = {"sources": UuidArray(sources), **filters.link_parameters(link)}
-    if window:
-        last = _LAST if window["limit"] is None else window["offset"] + window["limit"]
-        parameters |= {"offset": window["offset"], "last": last}
+    records, links = _load(ends, filters.link_shape(link), by, within.limited)
+    parameters = {"sources": UuidArray(sources), **filters.link_parameters(link), **within.parameters}
 
     def combine(far: list[Any], rows: list[tuple[Any, ...]]) -> dict[Any, list[Linked[Any]]]:
         found = {record.id.bytes: record for record in far}
@@ -82,12 +96,9 @@ def page(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, asked: Wi
     return statement.call(lambda rows: asked.page(rows, place), parameters)
 
 
-def asked(
-    ends: Ends, source: UUID, link: LinkFilter | None, by: Order, limit: object, after: object, before: object
-) -> Window:
-    """Check which page is asked for; its cursors belong to this source, ordering and filter."""
-    scope = repr((ends.name, source, tuple(by), sorted(filters.link_parameters(link).items())))
-    return window(scope, limit, after, before)
+def scope(ends: Ends, source: UUID, link: LinkFilter | None, by: Order) -> str:
+    """Name what a cursor belongs to: the relation and its source, the ordering and the filter."""
+    return repr((ends.name, source, tuple(by), sorted(filters.link_parameters(link).items())))
 
 
 def count(ends: Ends, sources: list[Any], link: LinkFilter | None) -> Call[dict[Any, int]]:
@@ -103,8 +114,8 @@ def count_by_role(ends: Ends, sources: list[Any]) -> Call[dict[Any, dict[str, in
 
     def read(rows: list[tuple[Any, str, int]]) -> dict[Any, dict[str, int]]:
         counts: dict[Any, dict[str, int]] = {source: {} for source in sources}
-        for source, role, number in rows:
-            counts[source][role] = number
+        for source, role, links in rows:
+            counts[source][role] = links
         return counts
 
     return _count_by_role(ends).call(read, {"sources": UuidArray(sources)}) if sources else nothing({})
@@ -121,14 +132,6 @@ def common(ends: Ends, sources: list[UUID]) -> Call[list[Any]]:
     return _common(ends).call(list, parameters) if sources else nothing([])
 
 
-def _limited(limit: object, offset: object) -> dict[str, Any]:
-    skipped = validate.number(offset, "offset", 0)
-    most = None if limit is None else validate.number(limit, "limit", 0)
-    if most is not None and most + skipped > _LAST:
-        raise InvalidValue("limit", "too large")
-    return {"limit": most, "offset": skipped} if skipped or most is not None else {}
-
-
 def _key(ends: Ends, name: str) -> tuple[bool, Key]:
     return (True, _ON_LINK[name]) if name in _ON_LINK else (False, ends.far.orders[name])
 
@@ -139,9 +142,11 @@ def _terms(ends: Ends, far: Any, by: Order) -> tuple[Any, Any]:
 
 
 def _linked(ends: Ends, link: LinkShape) -> tuple[Any, Any]:
-    far = pypika.Table(ends.far.name).as_("f")
+    far = table(ends.far.name, "f")
     query = Q.from_(_LINKS).join(far).on(far.id == _LINKS.field(ends.far.link))
-    query = query.select(*(far.field(name) for name in ends.far.columns), *(_LINKS.field(name) for name in LINK_COLUMNS))
+    query = query.select(
+        *(far.field(name) for name in ends.far.columns), *(_LINKS.field(name) for name in LINK_COLUMNS)
+    )
     return far, _where(query.where(_LINKS.field(ends.source.link) == param("source")), link)
 
 
@@ -153,15 +158,19 @@ def _where(query: Any, link: LinkShape) -> Any:
 
 def _maker(ends: Ends) -> Any:
     row, width = ends.far.row, len(ends.far.columns)
-    return lambda *values: Linked(row(*values[:width]), *values[width:])
+
+    def make(*values: Any) -> Linked[Any]:
+        return Linked(row(*values[:width]), *values[width:])
+
+    return make
 
 
 @lru_cache(maxsize=256)
-def _of(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[Linked[Any]]:  # noqa: FBT001
+def _of(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[Linked[Any]]:
     far, query = _linked(ends, link)
     query = ordering.sort(query, _terms(ends, far, by), descending=by.descending)
     if limited:
-        query = query.limit(param("limit", "bigint")).offset(param("offset", "bigint"))
+        query = query.limit(param("last", "bigint") - param("offset", "bigint")).offset(param("offset", "bigint"))
     return Statement(f"{ends.name}.of", query, _maker(ends))
 
 
@@ -170,79 +179,73 @@ def _page(ends: Ends, link: LinkShape, by: Order, direction: str) -> Statement[L
     far, query = _linked(ends, link)
     keys = (_key(ends, by.name)[1], Key(ends.far.link, "uuid"))
     terms = _terms(ends, far, by)
-    query = ordering.seek(query, terms, keys, descending=by.descending, direction=direction)
+    query = ordering.seek(query, terms, keys, descending=by.descending, start=direction)
     return Statement(f"{ends.name}.page", query, _maker(ends))
 
 
 @lru_cache(maxsize=256)
 def _load(
-    ends: Ends, link: LinkShape, by: Order, limited: bool  # noqa: FBT001
+    ends: Ends, link: LinkShape, by: Order, limited: bool
 ) -> tuple[Statement[Any], Statement[tuple[Any, ...]]]:  # fmt: skip
-    far = pypika.Table(ends.far.name).as_("f")
+    far = table(ends.far.name, "f")
     by_far = not _key(ends, by.name)[0]
     links = Q.from_(_LINKS)
     if by_far:
         links = links.join(far).on(far.id == _LINKS.field(ends.far.link))
-    links = _where(links.where(_LINKS.field(ends.source.link) == ANY(param("sources", "uuid[]"))), link)
+    links = _where(links.where(among(_LINKS.field(ends.source.link), "sources")), link)
     terms = _terms(ends, far, by)
     source, key = _LINKS.field(ends.source.link), _LINKS.field(ends.far.link)
+    # Ids come as plain bytes here: they only name records that are there already, so no UUID is made of them.
     columns = [_LINKS.field(name) for name in LINK_COLUMNS]
     if limited:
-        place = RowNumber().over(source).orderby(*terms, order=_direction(by)).as_("place")
+        place = row_number().over(source).orderby(*terms, order=direction(by.descending)).as_("place")
         numbered = links.select(source, key, *columns, place).as_("n")
-        some = numbered.place.between(param("offset", "bigint") + 1, param("last", "bigint"))
+        some = (numbered.place > param("offset", "bigint")) & (
+            numbered.place <= coalesce(param("last", "bigint"), numbered.place)
+        )
         chosen = Q.from_(numbered).where(some)
-        rows = chosen.select(_raw(numbered.field(ends.source.link)), _raw(numbered.field(ends.far.link)))
+        rows = chosen.select(uuid_send(numbered.field(ends.source.link)), uuid_send(numbered.field(ends.far.link)))
         rows = rows.select(*(numbered.field(name) for name in LINK_COLUMNS)).orderby(numbered.place)
         ids = chosen.select(numbered.field(ends.far.link))
     else:
-        rows = ordering.sort(links.select(_raw(source), _raw(key), *columns), terms, descending=by.descending)
+        rows = ordering.sort(links.select(uuid_send(source), uuid_send(key), *columns), terms, descending=by.descending)
         ids = links.select(key)
-    record = pypika.Table(ends.far.name)
+    record = table(ends.far.name)
     records = Q.from_(record).select(*ends.far.columns).where(record.id.isin(ids))
     return (
         Statement(f"{ends.name}.load (records)", records, ends.far.row),
-        Statement(f"{ends.name}.load (links)", rows, lambda *row: row),
+        Statement(f"{ends.name}.load (links)", rows, whole),
     )
-
-
-def _raw(term: Any) -> Any:
-    """Send an id as plain bytes: it only names a record that is here already, so no UUID is made of it."""
-    return pypika.CustomFunction("uuid_send", ["id"])(term)
-
-
-def _direction(by: Order) -> Any:
-    return pypika.Order.desc if by.descending else pypika.Order.asc
 
 
 @lru_cache(maxsize=256)
 def _count(ends: Ends, link: LinkShape) -> Statement[tuple[Any, int]]:
     source = _LINKS.field(ends.source.link)
-    query = Q.from_(_LINKS).select(source, Count("*")).where(source == ANY(param("sources", "uuid[]")))
-    return Statement(f"{ends.name}.count", _where(query, link).groupby(source), lambda *row: row)
+    query = Q.from_(_LINKS).select(source, size).where(among(source, "sources"))
+    return Statement(f"{ends.name}.count", _where(query, link).groupby(source), whole)
 
 
 @lru_cache
 def _count_by_role(ends: Ends) -> Statement[tuple[Any, str, int]]:
     source = _LINKS.field(ends.source.link)
-    query = Q.from_(_LINKS).select(source, _LINKS.role, Count("*")).where(source == ANY(param("sources", "uuid[]")))
+    query = Q.from_(_LINKS).select(source, _LINKS.role, size).where(among(source, "sources"))
     query = query.groupby(source, _LINKS.role).orderby(source, _LINKS.role)
-    return Statement(f"{ends.name}.count_by_role", query, lambda *row: row)
+    return Statement(f"{ends.name}.count_by_role", query, whole)
 
 
 @lru_cache
 def _has(ends: Ends) -> Statement[bool]:
     one = (_LINKS.field(ends.source.link) == param("source")) & (_LINKS.field(ends.far.link) == param("far"))
-    query = Q.select(ExistsCriterion(Q.from_(_LINKS).select(1).where(one)))
+    query = Q.select(exists(Q.from_(_LINKS).select(1).where(one)))
     return Statement(f"{ends.name}.has", query, single)
 
 
 @lru_cache
 def _common(ends: Ends) -> Statement[Any]:
-    links = pypika.Table("user_aims")
-    far = pypika.Table(ends.far.name)
+    links = table("user_aims")
+    far = table(ends.far.name)
     key = links.field(ends.far.link)
-    held = Q.from_(links).select(key).where(links.field(ends.source.link) == ANY(param("sources", "uuid[]")))
-    held = held.groupby(key).having(Count("*") == param("count", "bigint"))
+    held = Q.from_(links).select(key).where(among(links.field(ends.source.link), "sources"))
+    held = held.groupby(key).having(size == param("count", "bigint"))
     query = Q.from_(far).select(*ends.far.columns).where(far.id.isin(held)).orderby(far.field(ends.far.label), far.id)
     return Statement(f"{ends.name}.common", query, ends.far.row)

@@ -5,18 +5,17 @@ from functools import cache, lru_cache, partial
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-import pypika
-from pypika.functions import Count
-
 from useraim import filters, ordering, tables, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, NotFound
-from useraim.filters import ANY, Shape
+from useraim.filters import Shape
 from useraim.ids import new_id
 from useraim.operation import method
 from useraim.ordering import ID
 from useraim.page import Page, Window, window
-from useraim.statement import Call, Q, Statement, first, first_or_none, from_file, nothing, param, single
+from useraim.query import Q, among, count, param
+from useraim.query import table as rows_of
+from useraim.statement import Call, Statement, first, first_or_none, from_file, nothing, single, whole
 from useraim.stream import stream_method
 from useraim.values import Aim, Condition, User
 
@@ -34,9 +33,9 @@ class Records(Generic[Id, R, New, Far]):
         self.table = table
         self.far = far
         self.new = new
-        rows = pypika.Table(table.name)
+        rows = rows_of(table.name)
         one = rows.id == param("id")
-        some = rows.id == ANY(param("ids", "uuid[]"))
+        some = among(rows.id, "ids")
         named = partial(self._named, row=table.row)
         self._get = named("get", Q.from_(rows).select(*table.columns).where(one))
         self._find_many = named("find_many", Q.from_(rows).select(*table.columns).where(some))
@@ -46,7 +45,7 @@ class Records(Generic[Id, R, New, Far]):
         self._create = creation_statement(table, f"{table.name}.create_many")
 
     @method
-    def get(self, id: Id | R) -> Call[R]:  # noqa: A002 - the column's name, by contract
+    def get(self, id: Id | R) -> Call[R]:
         """Return the record; `NotFound` when there is none."""
         key = self.table.id(id)
 
@@ -58,7 +57,7 @@ class Records(Generic[Id, R, New, Far]):
         return self._get.call(read, {"id": key})
 
     @method
-    def find(self, id: Id | R) -> Call[R | None]:  # noqa: A002
+    def find(self, id: Id | R) -> Call[R | None]:
         """Return the record, or None when there is none."""
         return self._get.call(first_or_none, {"id": self.table.id(id)})
 
@@ -74,7 +73,7 @@ class Records(Generic[Id, R, New, Far]):
         return self._find_many.call(read, {"ids": UuidArray(keys)}) if keys else nothing({})
 
     @method
-    def exists(self, id: Id | R) -> Call[bool]:  # noqa: A002
+    def exists(self, id: Id | R) -> Call[bool]:
         """Say whether there is such a record."""
         return self._exists.call(bool, {"id": self.table.id(id)})
 
@@ -87,7 +86,7 @@ class Records(Generic[Id, R, New, Far]):
         return self.creation(validate.collection(new, "new"))
 
     @method
-    def delete(self, id: Id | R) -> Call[bool]:  # noqa: A002
+    def delete(self, id: Id | R) -> Call[bool]:
         """Delete the record and its memberships; say whether it was there. The far records stay."""
         return self._delete.call(bool, {"id": self.table.id(id)})
 
@@ -152,7 +151,7 @@ class Records(Generic[Id, R, New, Far]):
 
         return self._create.call(read, creation_arrays(self.table, records)) if records else nothing([])
 
-    def change(self, id: object, **given: object) -> Call[R]:  # noqa: A002
+    def change(self, id: object, **given: object) -> Call[R]:
         """Build the call that changes the columns given; the functions that name these columns call it."""
         key = self.table.id(id)
         checked = self.table.check(given)
@@ -187,6 +186,7 @@ class Records(Generic[Id, R, New, Far]):
     def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
         return Statement(f"{self.table.name}.{name}", query, row)
 
+
 Creations: TypeAlias = dict[UUID, dict[str, Any]]
 
 
@@ -196,10 +196,11 @@ def creations(table: Table[Any], new: type[object], values: list[Any]) -> Creati
     for value in values:
         if not isinstance(value, new):
             raise validate.wrong("new", new, value)
-        key = new_id() if value.id is None else validate.uuid(value.id, "id")
+        given: Any = value
+        key = new_id() if given.id is None else validate.uuid(given.id, "id")
         if key in records:
             raise AlreadyExists(f"{table.name}_pkey", (key,))
-        records[key] = table.check({name: getattr(value, name) for name in table.given})
+        records[key] = table.check({name: getattr(given, name) for name in table.given})
     return records
 
 
@@ -225,7 +226,7 @@ def creation_statement(
         linked=linked,
         source=source,
     )
-    return Statement(name, query, lambda *row: row)
+    return Statement(name, query, whole)
 
 
 def refuse_taken(rows: list[tuple[Any, ...]]) -> None:
@@ -249,25 +250,25 @@ def _update(table: Table[Any], given: tuple[str, ...]) -> Statement[tuple[Any, .
         old=", ".join(f"t.{name}" for name in given),
         new=", ".join(f"%({name})s::text" for name in given),
     )
-    return Statement(f"{table.name}.update", query, lambda *row: row)
+    return Statement(f"{table.name}.update", query, whole)
 
 
 @lru_cache(maxsize=256)
 def _page(
     table: Table[R], shape: tuple[tuple[Shape, ...], bool], order: str, descending: bool, direction: str
 ) -> Statement[R]:
-    rows = pypika.Table(table.name)
+    rows = rows_of(table.name)
     keys = (table.orders[order], ID)
     query = _filtered(Q.from_(rows).select(*table.columns), rows, table, shape)
     terms = [key.term(rows) for key in keys]
-    query = ordering.seek(query, terms, keys, descending=descending, direction=direction)
+    query = ordering.seek(query, terms, keys, descending=descending, start=direction)
     return Statement(f"{table.name}.page", query, table.row)
 
 
 @lru_cache(maxsize=256)
 def _count(table: Table[Any], shape: tuple[tuple[Shape, ...], bool]) -> Statement[int]:
-    rows = pypika.Table(table.name)
-    return Statement(f"{table.name}.count", _filtered(Q.from_(rows).select(Count("*")), rows, table, shape), single)
+    rows = rows_of(table.name)
+    return Statement(f"{table.name}.count", _filtered(Q.from_(rows).select(count), rows, table, shape), single)
 
 
 def _filtered(query: Any, rows: Any, table: Table[Any], shape: tuple[tuple[Shape, ...], bool]) -> Any:
@@ -284,4 +285,3 @@ def _filtered(query: Any, rows: Any, table: Table[Any], shape: tuple[tuple[Shape
 def _pattern(search: str) -> str:
     escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return f"%{escaped}%"
-

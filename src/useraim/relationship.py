@@ -7,7 +7,7 @@ from uuid import UUID
 
 from useraim import filters, memberships, reading, tables, validate, writing
 from useraim.operation import method
-from useraim.page import Page, Window
+from useraim.page import Page, Window, window
 from useraim.statement import Call
 from useraim.stream import stream_method
 from useraim.validate import UNSET, Unset
@@ -91,7 +91,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         permissions: Iterable[str] | Unset = UNSET,
         joined_at: datetime | Unset = UNSET,
     ) -> Call[Changes]:
-        """Change attributes of existing links; if any does not exist, `NotFound` names all such, and nothing changes."""
+        """Change attributes of existing links; `NotFound` names all that do not exist, and then nothing changes."""
         defaults = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
         return writing.update(self._ends, self._source(source), writing.wanted(self._ends, links, defaults))
 
@@ -119,7 +119,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
 
         Locks the source as `replace` does. Raises `BrokenReference` for ids that do not exist, `NotFound` for records
         that exist but are not linked, `AlreadyExists` for unique values that other records have when the call starts.
-        """  # noqa: D205
+        """
         return writing.direct_control(
             self._ends, self._new, self._edit, self._source(source), validate.collection(items, "items")
         )
@@ -138,8 +138,8 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
 
         `order_by`: joined_at, role, created_at and title (aims) or name (users), `-` in front to descend; ties by id.
         """
-        call: Call[list[Linked[F]]] = reading.of(self._ends, self._source(source), link, order_by, limit, offset)
-        return call
+        by, within = reading.order(self._ends, order_by), reading.limits(limit, offset)
+        return reading.of(self._ends, self._source(source), link, by, within)
 
     @method
     def load(
@@ -156,7 +156,8 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         limit and offset count for each source. A far record of several sources is one object. Two statements in one
         round trip: a single join would send and build each far record once a link.
         """
-        return reading.load(self._ends, self._sources(sources), link, order_by, limit, offset)
+        by, within = reading.order(self._ends, order_by), reading.limits(limit, offset)
+        return reading.load(self._ends, self._sources(sources), link, by, within)
 
     @method
     def page(
@@ -171,14 +172,11 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
     ) -> Call[Page[Linked[F]]]:
         """Return one page of what `of` returns; a page starts at a link, wherever that is by then, not at a number."""
         key, by = self._source(source), reading.order(self._ends, order_by)
-        return reading.page(
-            self._ends, key, link, by, reading.asked(self._ends, key, link, by, limit, after, before)
-        )
+        asked = window(reading.scope(self._ends, key, link, by), limit, after, before)
+        return reading.page(self._ends, key, link, by, asked)
 
     @stream_method
-    def stream(
-        self, source: SId | S, *, link: LinkFilter | None = None
-    ) -> Callable[[Window], Call[Page[Linked[F]]]]:
+    def stream(self, source: SId | S, *, link: LinkFilter | None = None) -> Callable[[Window], Call[Page[Linked[F]]]]:
         """Iterate over the links of a source by joined_at in bounded memory, reading page after page.
 
         Nothing is held between the pages: other operations may use the connection meanwhile.
@@ -205,8 +203,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
     @method
     def common(self, sources: Iterable[SId | S]) -> Call[list[F]]:
         """Return the far records that all of the sources are linked to, by title or name; ties by id."""
-        call: Call[list[F]] = reading.common(self._ends, self._sources(sources))
-        return call
+        return reading.common(self._ends, self._sources(sources))
 
     def _source(self, source: SId | S) -> UUID:
         return self._ends.source.id(source, "source")

@@ -2,11 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
+from typing import Any, Generic, LiteralString, Protocol, TypeVar
 
-from psycopg.rows import RowFactory, args_row
-from pypika import Parameter
-from pypika.dialects import PostgreSQLQuery
+from psycopg.rows import args_row
 
 from useraim import files
 
@@ -16,14 +14,6 @@ U = TypeVar("U")
 V = TypeVar("V")
 
 Parameters = Mapping[str, object]
-
-# PyPika's types forget the dialect after the first call; a real server PREPAREs every statement in the tests instead.
-Q: Any = PostgreSQLQuery
-
-
-def param(name: str, cast_to: str = "") -> Any:
-    """Stand for a value that is sent apart from the SQL; values themselves are never rendered."""
-    return Parameter(f"%({name})s{cast_to and '::' + cast_to}")
 
 
 class Query(Protocol):
@@ -37,13 +27,18 @@ def single(value: T) -> T:
     return value
 
 
+def whole(*values: Any) -> Any:
+    """Keep a row as the tuple of its values."""
+    return values
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One statement of a call with the values bound to it."""
 
     sql: LiteralString
     parameters: Parameters
-    row_factory: RowFactory[Any]
+    row_factory: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +84,8 @@ class Statement(Generic[Row]):
 
     def __init__(self, name: str, query: Query, row: Callable[..., Row]) -> None:
         # The text comes from this package alone; values are parameters.
-        self.sql = cast("LiteralString", f"/* useraim {name} */ {query}")
-        self.row_factory: RowFactory[Row] = args_row(row)
+        self.sql: Any = f"/* useraim {name} */ {query}"
+        self.row_factory = args_row(row)
 
     def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> Call[T]:
         """Bind values; `read` receives the rows, in the order the server sent them."""

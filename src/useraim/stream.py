@@ -67,7 +67,7 @@ def _chunk(cursor: str | None) -> Window:
     return Window(_SCOPE, MOST, None if cursor is None else unseal(cursor, "after", _SCOPE), backward=False)
 
 
-class stream_method(Generic[Owner, P, T]):  # noqa: N801 - used as a decorator
+class stream_method(Generic[Owner, P, T]):
     """Make a method that builds the calls for pages a stream of their rows."""
 
     def __init__(self, build: Callable[Concatenate[Owner, P], Callable[[Window], Call[Page[T]]]]) -> None:

@@ -43,9 +43,7 @@ class Table(Generic[R]):
 
     def check(self, given: Mapping[str, object]) -> dict[str, object]:
         """Check values for columns; those not given are left out."""
-        return {
-            name: self.given[name](value, name) for name, value in given.items() if value is not validate.UNSET
-        }
+        return {name: self.given[name](value, name) for name, value in given.items() if value is not validate.UNSET}
 
 
 def columns(row: type[Any]) -> tuple[str, ...]:

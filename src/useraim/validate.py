@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from useraim.errors import InvalidValue
@@ -96,7 +96,7 @@ def collection(value: object, field: str) -> list[Any]:
     """Consume any iterable once, but no bare text."""
     if isinstance(value, str | bytes | bytearray) or not isinstance(value, Iterable):
         raise InvalidValue(field, f"a collection is needed, not {_kind(value)}")
-    return list(cast("Iterable[Any]", value))
+    return [*value]
 
 
 def number(value: object, field: str, low: int, high: int = _MAX_BIGINT) -> int:

@@ -2,18 +2,16 @@
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 from uuid import UUID
-
-import pypika
 
 from useraim import memberships, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
-from useraim.filters import ANY
 from useraim.memberships import ATTRIBUTES, Given, Shape
+from useraim.query import Q, among, param, table
 from useraim.records import creation_arrays, creation_statement, creations, refuse_taken
-from useraim.statement import Call, Q, Statement, from_file, nothing, param, single
+from useraim.statement import Call, Statement, from_file, nothing, single, whole
 from useraim.tables import USERS, Ends
 from useraim.values import Changes, Link, Linked
 
@@ -26,7 +24,7 @@ def wanted(ends: Ends, links: object, defaults: Given) -> Wanted:
     for link in validate.collection(links, "links"):
         if isinstance(link, Link):
             own = memberships.check(role=link.role, permissions=link.permissions, joined_at=link.joined_at)
-            checked.setdefault(ends.far.id(link.id, "links"), {**defaults, **own})
+            checked.setdefault(ends.far.id(cast("Any", link).id, "links"), {**defaults, **own})
         else:
             checked.setdefault(ends.far.id(link, "links"), defaults)
     return checked
@@ -76,8 +74,10 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
     """Unlink some far records, or (None) all."""
     if ids == []:
         return nothing(Changes())
-    parameters: dict[str, object] = {"source": source} | ({} if ids is None else {"far": UuidArray(sorted(ids))})
-    return _remove(ends, everything=ids is None).call(lambda rows: Changes(removed=tuple(sorted(rows))), parameters)
+    far = {} if ids is None else {"far": UuidArray(sorted(ids))}
+    return _remove(ends, everything=ids is None).call(
+        lambda rows: Changes(removed=tuple(sorted(rows))), {"source": source, **far}
+    )
 
 
 def create(ends: Ends, new: type[object], source: UUID, values: list[Any], given: Given) -> Call[list[Linked[Any]]]:
@@ -94,14 +94,11 @@ def create(ends: Ends, new: type[object], source: UUID, values: list[Any], given
 
     if not records:
         return nothing([])
-    attributes = {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-    parameters = {"source": source, **creation_arrays(ends.far, records), **attributes}
+    parameters = {"source": source, **creation_arrays(ends.far, records), **memberships.bound(given)}
     return _create(ends, tuple(given)).call(read, parameters)
 
 
-def direct_control(
-    ends: Ends, new: type[object], edit: type[Any], source: UUID, items: list[Any]
-) -> Call[Changes]:
+def direct_control(ends: Ends, new: type[object], edit: type[Any], source: UUID, items: list[Any]) -> Call[Changes]:
     """Make the linked far records exactly these, under a lock on the source."""
     kept: dict[UUID, dict[str, object]] = {}
     order: dict[UUID, None] = {}
@@ -167,7 +164,7 @@ def _refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = (
 
 
 @cache
-def _keys(ends: Ends, replacing: bool) -> memberships.Keys:  # noqa: FBT001
+def _keys(ends: Ends, replacing: bool) -> memberships.Keys:
     source, far = ends
     return memberships.Keys(
         name=f"{ends.name}.{'replace' if replacing else 'append'}",
@@ -216,15 +213,15 @@ def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
         old=", ".join(f"m.{name}" for name in new) or "true",
         new=", ".join(new.values()) or "true",
     )
-    return Statement(f"{ends.name}.update", query, lambda *row: row)
+    return Statement(f"{ends.name}.update", query, whole)
 
 
 @cache
 def _remove(ends: Ends, *, everything: bool) -> Statement[UUID]:
-    rows = pypika.Table("user_aims")
+    rows = table("user_aims")
     query = Q.from_(rows).delete().where(rows.field(ends.source.link) == param("source"))
     if not everything:
-        query = query.where(rows.field(ends.far.link) == ANY(param("far", "uuid[]")))
+        query = query.where(among(rows.field(ends.far.link), "far"))
     return Statement(f"{ends.name}.{'clear' if everything else 'remove'}", query.returning(ends.far.link), single)
 
 
@@ -271,7 +268,7 @@ def _direct_control(ends: Ends) -> Statement[tuple[Any, ...]]:
         aim=aim,
         users=users,
     )
-    return Statement(f"{ends.name}.direct_control", query, lambda *row: row)
+    return Statement(f"{ends.name}.direct_control", query, whole)
 
 
 def _created(ends: Ends, rows: str) -> tuple[str, str, str]:
@@ -279,5 +276,3 @@ def _created(ends: Ends, rows: str) -> tuple[str, str, str]:
     if ends.source is USERS:
         return "u.id", f"{rows}.id", "JOIN users u ON u.id = %(source)s"
     return f"{rows}.id", "%(source)s::uuid", ""
-
-

@@ -1,23 +1,21 @@
 """Memberships: the rows that join a user to an aim, with role, permissions and joined_at."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache, lru_cache
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from pypika import Table
-from pypika.functions import Count
-from pypika.terms import ValueWrapper
-
 from useraim import filters, memberships, ordering, validate
-from useraim.adapt import UuidArray
+from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
-from useraim.memberships import Given, Shape
+from useraim.memberships import Given
 from useraim.operation import operation
 from useraim.ordering import Key
 from useraim.page import Page, Window, window
-from useraim.statement import Call, Q, Statement, first, first_or_none, from_file, nothing, param, single
+from useraim.query import Q, false, param, table
+from useraim.query import count as number
+from useraim.statement import Call, Statement, first, first_or_none, from_file, nothing, single, whole
 from useraim.stream import stream_operation
 from useraim.tables import AIMS, USERS, columns
 from useraim.validate import UNSET, Unset
@@ -39,26 +37,24 @@ _PAIRS: Final = memberships.Keys(
     arrays="%(user_ids)s::uuid[], %(aim_ids)s::uuid[]",
     user="w.user_id",
     aim="w.aim_id",
-    missing="""SELECT 'users', w.user_id, NULL::uuid FROM wanted w LEFT JOIN users u ON u.id = w.user_id WHERE u.id IS NULL
+    missing="""SELECT 'users', w.user_id, NULL::uuid
+    FROM wanted w LEFT JOIN users u ON u.id = w.user_id WHERE u.id IS NULL
     UNION
-    SELECT 'aims', NULL::uuid, w.aim_id FROM wanted w LEFT JOIN aims a ON a.id = w.aim_id WHERE a.id IS NULL""",
+    SELECT 'aims', NULL::uuid, w.aim_id
+    FROM wanted w LEFT JOIN aims a ON a.id = w.aim_id WHERE a.id IS NULL""",
     held="SELECT 'held', m.user_id, m.aim_id FROM user_aims m JOIN wanted w USING (user_id, aim_id)",
 )
 
-_rows: Final = Table("user_aims")
+_rows: Final = table("user_aims")
 _one: Final = (_rows.user_id == param("user_id")) & (_rows.aim_id == param("aim_id"))
 _GET: Final = Statement("user_aims.get", Q.from_(_rows).select(*_COLUMNS).where(_one), UserAim)
 _FIND_MANY: Final = Statement("user_aims.find_many", from_file("find_user_aims.sql", returned=_RETURNED), UserAim)
 _DELETE: Final = Statement("user_aims.delete", Q.from_(_rows).delete().where(_one).returning("user_id"), single)
-_DELETE_MANY: Final[Statement[Pair]] = Statement(
-    "user_aims.delete_many", from_file("delete_user_aims.sql"), lambda user, aim: (user, aim)
-)
+_DELETE_MANY: Final[Statement[Pair]] = Statement("user_aims.delete_many", from_file("delete_user_aims.sql"), whole)
 _LOCK_USER: Final = Statement(
     "user_aims.merge (lock)", "SELECT id FROM users WHERE id = %(id)s FOR NO KEY UPDATE", single
 )
-_MERGE: Final[Statement[tuple[str, UUID]]] = Statement(
-    "user_aims.merge", from_file("merge_users.sql"), lambda outcome, id: (outcome, id)
-)
+_MERGE: Final[Statement[tuple[str, UUID]]] = Statement("user_aims.merge", from_file("merge_users.sql"), whole)
 
 
 @operation
@@ -85,7 +81,7 @@ def create(
             raise AlreadyExists("user_aims_pkey", (key,))
         raise BrokenReference(() if has_user else (user_id,), () if has_aim else (aim_id,))
 
-    return _create(tuple(given)).call(read, {"user_id": user_id, "aim_id": aim_id, **_bound(given)})
+    return _create(tuple(given)).call(read, {"user_id": user_id, "aim_id": aim_id, **memberships.bound(given)})
 
 
 @operation
@@ -137,7 +133,7 @@ def update(
             raise Conflict(f"the role is {row.role!r}, not {expected!r}")
         return row
 
-    parameters = {**_key(key), **_bound(given), **({} if expected is None else {"if_role": expected})}
+    parameters = {**_key(key), **memberships.bound(given), **({} if expected is None else {"if_role": expected})}
     return _update(tuple(given), expected is not None).call(read, parameters)
 
 
@@ -185,8 +181,8 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
     for key, given in keyed:
         wanted.setdefault(key, given)
     keys = sorted(wanted)
-    given = [wanted[key] for key in keys]
-    shape = memberships.shape(given)
+    attributes = [wanted[key] for key in keys]
+    shape = memberships.shape(attributes)
 
     def read(rows: list[tuple[str, UUID, UUID]]) -> list[Outcome]:
         if rows and rows[0][0] not in {"added", "updated"}:
@@ -194,7 +190,7 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
         outcomes: dict[Pair, Any] = {(user, aim): outcome for outcome, user, aim in rows}
         return [outcomes.get(key, "unchanged") for key, _ in keyed]
 
-    parameters = {**_key_arrays(keys), **memberships.arrays(given, shape)}
+    parameters = {**_key_arrays(keys), **memberships.arrays(attributes, shape)}
     return memberships.put(_PAIRS, shape, on_match).call(read, parameters) if keys else nothing([])
 
 
@@ -255,8 +251,8 @@ def _pair(pair: object) -> Pair:
     match pair:
         case UserAim():
             return pair.user_id, pair.aim_id
-        case (user, aim):
-            return USERS.id(user, "user_id"), AIMS.id(aim, "aim_id")
+        case tuple() | list() if len(two := cast("Sequence[object]", pair)) == 2:
+            return USERS.id(two[0], "user_id"), AIMS.id(two[1], "aim_id")
         case _:
             raise InvalidValue("pairs", "a pair of a user and an aim is needed")
 
@@ -280,10 +276,6 @@ def _key_arrays(keys: list[Pair]) -> dict[str, object]:
     return {"user_ids": UuidArray(user for user, _ in keys), "aim_ids": UuidArray(aim for _, aim in keys)}
 
 
-def _bound(given: Given) -> dict[str, object]:
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in given.items()}
-
-
 def _one_of(key: Pair, rows: list[T]) -> T:
     if not rows:
         raise NotFound("user_aims", (key,))
@@ -303,27 +295,25 @@ def _create(given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
     values = "".join(f", %({name})s::{memberships.ATTRIBUTES[name].type}" for name in given)
     names = "".join(f", {name}" for name in given)
     query = from_file("create_user_aim.sql", names=names, values=values, columns=_LISTED)
-    return Statement("user_aims.create", query, lambda *row: row)
+    return Statement("user_aims.create", query, whole)
 
 
 @cache
-def _update(given: tuple[str, ...], conditional: bool) -> Statement[tuple[bool, UserAim]]:  # noqa: FBT001
+def _update(given: tuple[str, ...], conditional: bool) -> Statement[tuple[bool, UserAim]]:
     if not given:
-        return Statement("user_aims.update", Q.from_(_rows).select(ValueWrapper(False), *_COLUMNS).where(_one), _changed)
+        return Statement("user_aims.update", Q.from_(_rows).select(false, *_COLUMNS).where(_one), _changed)
     new = ", ".join(f"%({name})s::{memberships.ATTRIBUTES[name].type}" for name in given)
     differs = f"({', '.join(f'm.{name}' for name in given)}) IS DISTINCT FROM ({new})"
     changes = ", ".join(f"{name} = %({name})s" for name in given)
     return _changing("update", changes, "m.role = %(if_role)s AND " * conditional + differs)
 
 
-def _changed(updated: bool, *row: Any) -> tuple[bool, UserAim]:  # noqa: FBT001
+def _changed(updated: bool, *row: Any) -> tuple[bool, UserAim]:
     return updated, UserAim(*row)
 
 
 def _changing(name: str, changes: str, condition: str) -> Statement[tuple[bool, UserAim]]:
-    query = from_file(
-        "update_user_aim.sql", columns=_LISTED, returned=_RETURNED, changes=changes, condition=condition
-    )
+    query = from_file("update_user_aim.sql", columns=_LISTED, returned=_RETURNED, changes=changes, condition=condition)
     return Statement(f"user_aims.{name}", query, _changed)
 
 
@@ -345,7 +335,7 @@ def _permit(
     statement: Statement[tuple[bool, UserAim]], user: UserRef, aim: AimRef, permissions: Iterable[str]
 ) -> Call[UserAim]:
     key = _pair((user, aim))
-    named = list(dict.fromkeys(validate.permissions(permissions)))
+    named = TextArray(dict.fromkeys(validate.permissions(permissions)))
     return statement.call(lambda rows: _one_of(key, rows)[1], {**_key(key), "permissions": named})
 
 
@@ -361,18 +351,18 @@ def _page_call(
 
 
 @lru_cache(maxsize=256)
-def _page(link: tuple[str, ...], descending: bool, direction: str) -> Statement[UserAim]:  # noqa: FBT001
+def _page(link: tuple[str, ...], descending: bool, direction: str) -> Statement[UserAim]:
     query = Q.from_(_rows).select(*_COLUMNS)
     for part in filters.link_criteria(_rows, link):
         query = query.where(part)
     terms = [key.term(_rows) for key in _KEYS]
-    query = ordering.seek(query, terms, _KEYS, descending=descending, direction=direction)
+    query = ordering.seek(query, terms, _KEYS, descending=descending, start=direction)
     return Statement("user_aims.page", query, UserAim)
 
 
 @lru_cache(maxsize=256)
 def _count(link: tuple[str, ...]) -> Statement[int]:
-    query = Q.from_(_rows).select(Count("*"))
+    query = Q.from_(_rows).select(number)
     for part in filters.link_criteria(_rows, link):
         query = query.where(part)
     return Statement("user_aims.count", query, single)

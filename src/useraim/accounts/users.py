@@ -2,15 +2,13 @@
 
 from typing import Final
 
-from pypika import Table
-from pypika.functions import Lower
-
 from useraim import validate
 from useraim.ids import AimId, UserId, new_id
 from useraim.operation import operation
+from useraim.query import Q, lower, param, table
 from useraim.records import Records
 from useraim.relationship import ManyToMany
-from useraim.statement import Call, Q, Statement, first, first_or_none, from_file, param
+from useraim.statement import Call, Statement, first, first_or_none, from_file
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
 from useraim.values import Aim, AimRef, EditAim, NewAim, NewUser, User, UserRef
@@ -31,10 +29,10 @@ page = _RECORDS.page
 count = _RECORDS.count
 stream = _RECORDS.stream
 
-_users: Final = Table("users")
+_users: Final = table("users")
 _BY_EMAIL: Final = Statement(
     "users.find_by_email",
-    Q.from_(_users).select(*USERS.columns).where(Lower(_users.email) == Lower(param("email", "text"))),
+    Q.from_(_users).select(*USERS.columns).where(lower(_users.email) == lower(param("email", "text"))),
     User,
 )
 _ENSURE: Final = Statement(
@@ -49,7 +47,7 @@ _ENSURE: Final = Statement(
 
 
 @operation
-def create(*, email: str, name: str, id: UserId | None = None) -> Call[User]:  # noqa: A002 - the column's name
+def create(*, email: str, name: str, id: UserId | None = None) -> Call[User]:
     """Create a user; `AlreadyExists` when the e-mail address or the id is taken."""
     return _RECORDS.creation([NewUser(email, name, id)]).map(first)
 
@@ -68,7 +66,7 @@ def find_by_email(email: str) -> Call[User | None]:
 
 
 @operation
-def update(id: UserRef, *, name: str | Unset = UNSET, email: str | Unset = UNSET) -> Call[User]:  # noqa: A002
+def update(id: UserRef, *, name: str | Unset = UNSET, email: str | Unset = UNSET) -> Call[User]:
     """Change what is given, and `updated_at` only if a value really changes; return the user as it is then.
 
     Raises `NotFound`, or `AlreadyExists` when another user has the e-mail address.

@@ -29,13 +29,13 @@ stream = _RECORDS.stream
 
 
 @operation
-def create(*, title: str, description: str = "", id: AimId | None = None) -> Call[Aim]:  # noqa: A002 - column's name
+def create(*, title: str, description: str = "", id: AimId | None = None) -> Call[Aim]:
     """Create an aim; `AlreadyExists` when the id is taken."""
     return _RECORDS.creation([NewAim(title, description, id)]).map(first)
 
 
 @operation
-def update(id: AimRef, *, title: str | Unset = UNSET, description: str | Unset = UNSET) -> Call[Aim]:  # noqa: A002
+def update(id: AimRef, *, title: str | Unset = UNSET, description: str | Unset = UNSET) -> Call[Aim]:
     """Change what is given, and `updated_at` only if a value really changes; return the aim as it is then.
 
     Raises `NotFound`.

@@ -1,0 +1,55 @@
+"""PyPika, as far as it is used. Its types lose the dialect after the first call, so it is untyped here and nowhere
+else: a real server PREPAREs every statement in the tests instead.
+
+Values are never rendered, only `param`s; builders are used once from start to end, since copies share state.
+"""
+
+from typing import Any
+
+import pypika
+from pypika import analytics, enums, functions, terms
+from pypika.dialects import PostgreSQLQuery
+
+Q: Any = PostgreSQLQuery
+Tuple: Any = pypika.Tuple
+coalesce: Any = functions.Coalesce
+count: Any = functions.Count("*")
+exists: Any = terms.ExistsCriterion
+false: Any = terms.ValueWrapper(False)
+lower: Any = functions.Lower
+negate: Any = pypika.Not
+row_number: Any = analytics.RowNumber
+uuid_send: Any = pypika.CustomFunction("uuid_send", ["id"])
+
+_any: Any = pypika.CustomFunction("ANY", ["array"])
+
+
+def table(name: str, alias: str | None = None) -> Any:
+    """Name a table whose attributes are its columns."""
+    return pypika.Table(name).as_(alias) if alias else pypika.Table(name)
+
+
+def param(name: str, cast_to: str = "") -> Any:
+    """Stand for a value that is sent apart from the SQL."""
+    return pypika.Parameter(f"%({name})s{cast_to and '::' + cast_to}")
+
+
+def among(term: Any, name: str) -> Any:
+    """Compare an id with an array of any length, also none, in one parameter."""
+    return term == _any(param(name, "uuid[]"))
+
+
+def among_texts(term: Any, name: str) -> Any:
+    """Compare a text with an array of any length."""
+    return term == _any(param(name, "text[]"))
+
+
+def contains(term: Any, name: str) -> Any:
+    """Ask an array of texts for all elements of another."""
+    at_least: Any = enums.JSONOperators.CONTAINS
+    return terms.BasicCriterion(at_least, term, param(name, "text[]"))
+
+
+def direction(descending: bool) -> Any:
+    """Name the direction of a sort."""
+    return pypika.Order.desc if descending else pypika.Order.asc
