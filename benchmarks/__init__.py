@@ -1,0 +1,1 @@
+"""What useraim costs beside hand-written psycopg and the libraries a user would pick instead."""

@@ -1,0 +1,110 @@
+"""useraim by its public functions; the async contender calls the very same ones on an async connection."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import psycopg
+
+from useraim import NewUserAim, bulk
+from useraim.accounts import user_aims, users
+from useraim.works import aims
+
+
+class Useraim:
+    asynchronous = False
+    after: str | None = None
+
+    def open(self, conninfo: str) -> Any:
+        self.db: Any = psycopg.connect(conninfo, autocommit=True)
+
+    def close(self) -> Any:
+        return self.db.close()
+
+    def rows(self, rows: Iterable[Any]) -> list[NewUserAim]:
+        return [NewUserAim(user, aim, role=role, permissions=given) for user, aim, role, given in rows]
+
+    def get_user(self, user: UUID) -> Any:
+        return users.get(self.db, user)
+
+    def create_user(self, name: str, email: str) -> Any:
+        return users.create(self.db, email=email, name=name)
+
+    def create_one(self, user: UUID, aim: UUID) -> Any:
+        return user_aims.create(self.db, user, aim)
+
+    def append_100(self, user: UUID, ids: list[UUID]) -> Any:
+        return users.aims.append(self.db, user, ids)
+
+    def load_one(self, user: UUID) -> Any:
+        return users.aims.of(self.db, user)
+
+    def load_1000(self, ids: list[UUID]) -> Any:
+        return users.aims.load(self.db, ids)
+
+    def replace(self, user: UUID, ids: list[UUID]) -> Any:
+        return users.aims.replace(self.db, user, ids)
+
+    def delete_one(self, user: UUID, aim: UUID) -> Any:
+        return user_aims.delete(self.db, user, aim)
+
+    def remove_100(self, user: UUID, ids: list[UUID]) -> Any:
+        return users.aims.remove(self.db, user, ids)
+
+    def has(self, user: UUID, aim: UUID) -> Any:
+        return users.aims.has(self.db, user, aim)
+
+    def count_1000(self, ids: list[UUID]) -> Any:
+        return users.aims.count(self.db, ids)
+
+    def page(self, aim: UUID, joined_at: datetime, user: UUID) -> Any:
+        if self.after is None:
+            self.walk(aim, user)
+        return aims.users.page(self.db, aim, limit=100, after=self.after)
+
+    def walk(self, aim: UUID, user: UUID) -> None:
+        """Find the cursor of the page: it is opaque, so by turning pages up to this member."""
+        page = aims.users.page(self.db, aim, limit=1_000)
+        while page.items[-1].record.id != user:
+            page = aims.users.page(self.db, aim, limit=1_000, after=page.next)
+        self.after = page.next
+
+    def put_many(self, rows: list[NewUserAim]) -> Any:
+        return user_aims.put_many(self.db, rows)
+
+    def list_100k(self, aim: UUID) -> Any:
+        return aims.users.of(self.db, aim)
+
+    def stream_100k(self, aim: UUID) -> Any:
+        return sum(1 for _ in aims.users.stream(self.db, aim))
+
+    def bulk_100k(self, rows: list[NewUserAim]) -> Any:
+        return bulk.load(self.db, rows)
+
+    def bulk_1m(self, rows: list[NewUserAim]) -> Any:
+        return bulk.load(self.db, rows)
+
+
+class UseraimAsync(Useraim):
+    asynchronous = True
+
+    async def open(self, conninfo: str) -> None:
+        self.db = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+
+    async def page(self, aim: UUID, joined_at: datetime, user: UUID) -> Any:
+        if self.after is None:
+            await self.walk(aim, user)
+        return await aims.users.page(self.db, aim, limit=100, after=self.after)
+
+    async def walk(self, aim: UUID, user: UUID) -> None:
+        page = await aims.users.page(self.db, aim, limit=1_000)
+        while page.items[-1].record.id != user:
+            page = await aims.users.page(self.db, aim, limit=1_000, after=page.next)
+        self.after = page.next
+
+    async def stream_100k(self, aim: UUID) -> int:
+        count = 0
+        async for _ in aims.users.stream(self.db, aim):
+            count += 1
+        return count
