@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from useraim import NewUserAim, bulk
+from useraim import NewUserAim
 from useraim.accounts import user_aims, users
 from useraim.works import aims
 
@@ -80,10 +80,11 @@ class Useraim:
         return sum(1 for _ in aims.users.stream(self.db, aim))
 
     def bulk_100k(self, rows: list[NewUserAim]) -> Any:
+        from useraim import bulk
+
         return bulk.load(self.db, rows)
 
-    def bulk_1m(self, rows: list[NewUserAim]) -> Any:
-        return bulk.load(self.db, rows)
+    bulk_1m = bulk_100k
 
 
 class UseraimAsync(Useraim):
