@@ -42,7 +42,7 @@ def postgres(path: str | os.PathLike[str] | None = None, *, bindir: Path | None 
     """
     with tempfile.TemporaryDirectory(prefix="useraim-", ignore_cleanup_errors=True) as scratch:
         account = _account()
-        os.chmod(scratch, 0o755)  # noqa: S103 - the account must reach the socket in it
+        os.chmod(scratch, 0o755)
         server = _Server(_reachable(bindir or newest(), Path(scratch), account), account, Path(scratch))
         data = Path(path).absolute() if path else Path(scratch, "data")
         if not (data / "PG_VERSION").exists():
@@ -91,7 +91,7 @@ def _installed() -> Iterator[Path]:
 
 
 def _version(folder: Path) -> int:
-    printed = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=True).stdout
+    printed = subprocess.run([str(folder / "postgres"), "--version"], capture_output=True, text=True, check=True).stdout
     return int(printed.split()[2].split(".")[0])
 
 
@@ -116,7 +116,7 @@ def _reachable(bindir: Path, scratch: Path, account: pwd.struct_passwd | None) -
 
 
 def _may_run(bindir: Path, account: pwd.struct_passwd) -> bool:
-    command = [bindir / "postgres", "--version"]
+    command = [str(bindir / "postgres"), "--version"]
     with suppress(PermissionError):
         ran = subprocess.run(command, capture_output=True, check=False, user=account.pw_uid, group=account.pw_gid)
         return ran.returncode == 0
@@ -129,7 +129,7 @@ class _Server:
         self.account = account
         self.scratch = scratch
         # A path of a socket has at most 107 bytes, and the folder for temporary files may have a long name.
-        self.socket = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp" if os.path.isdir("/tmp") else None))  # noqa: S108
+        self.socket = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp" if os.path.isdir("/tmp") else None))
         self._own(self.socket)
 
     def create(self, data: Path) -> None:
@@ -137,11 +137,11 @@ class _Server:
         self._own(data)
         command = ["initdb", "-D", str(data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync"]
         # Case-blind comparisons of other than ASCII letters need a locale that knows them.
-        if self._run([*command, "--locale=C.UTF-8"], check=False).returncode:
+        if self._run([*command, "--locale=C.UTF-8"], check=False):
             self._run([*command, "--no-locale"])
 
     @contextmanager
-    def running(self, data: Path) -> Iterator[None]:
+    def running(self, data: Path) -> Generator[None, None, None]:
         options = "".join(f" -c {name}='{value}'" for name, value in _SETTINGS.items()) + f" -k '{self.socket}'"
         log = str(self.scratch / "log")
         self._own(self.scratch)
@@ -167,21 +167,25 @@ class _Server:
         if self.account:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
-    def _run(
-        self, command: list[str], *, check: bool = True, log: str | None = None
-    ) -> "subprocess.CompletedProcess[str]":
-        ids = {"user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []} if self.account else {}
+    def _run(self, command: list[str], *, check: bool = True, log: str | None = None) -> int:
         with tempfile.TemporaryFile("w+") as output:
-            program = [str(self.bindir / command[0]), *command[1:]]
             # A server inherits the output of pg_ctl, so a pipe would never end; a file does not mind.
-            ran = subprocess.run(
-                program, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False, cwd="/", text=True, **ids
-            )  # type: ignore[call-overload]
-            if check and ran.returncode:
+            status = subprocess.run(
+                [str(self.bindir / command[0]), *command[1:]],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                check=False,
+                cwd="/",
+                user=self.account and self.account.pw_uid,
+                group=self.account and self.account.pw_gid,
+                extra_groups=[] if self.account else None,
+            ).returncode
+            if check and status:
                 output.seek(0)
                 told = output.read() + (Path(log).read_text() if log and os.path.exists(log) else "")
                 raise RuntimeError(f"{command[0]} failed: {told.strip()}")
-        return ran
+        return status
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -192,7 +196,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     command = given[given.index("--") + 1 :] if "--" in given else []
     path = given[0] if given and given[0] != "--" else None
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGTERM, _exit)
     with postgres(path) as conninfo:
         variables = settings(conninfo)
         if command:
@@ -201,6 +205,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with suppress(KeyboardInterrupt):
             signal.pause()
     return 0
+
+
+def _exit(number: int, _: object) -> None:
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -221,8 +221,8 @@ def creation_statement(
         given=", ".join(given),
         arrays=", ".join(f"%(new_{name})s::text[]" for name in given),
         refused=(from_file("taken.sql", table=table.name, unique=table.unique) if table.unique else "") + refused,
-        columns=", ".join(table.columns),
-        added=", ".join(f"a.{name}" for name in table.columns) + also,
+        columns=table.listed(),
+        added=table.listed("a") + also,
         linked=linked,
         source=source,
     )
@@ -243,8 +243,8 @@ def _update(table: Table[Any], given: tuple[str, ...]) -> Statement[tuple[Any, .
     query = from_file(
         "update.sql",
         table=table.name,
-        columns=", ".join(table.columns),
-        returned=", ".join(f"t.{name}" for name in table.columns),
+        columns=table.listed(),
+        returned=table.listed("t"),
         taken=taken,
         changes=", ".join(f"{name} = %({name})s" for name in given),
         old=", ".join(f"t.{name}" for name in given),

@@ -33,6 +33,10 @@ class Table(Generic[R]):
         """All columns, in the order of the dataclass's fields."""
         return columns(self.row)
 
+    def listed(self, alias: str = "") -> str:
+        """List the columns in SQL."""
+        return ", ".join(f"{alias}.{name}" if alias else name for name in self.columns)
+
     def id(self, value: object, field: str = "id") -> UUID:
         """Accept an id or the record itself."""
         return value.id if isinstance(value, self.row) else validate.uuid(value, field)

@@ -5,6 +5,7 @@ from typing import Final
 from useraim import validate
 from useraim.ids import AimId, UserId, new_id
 from useraim.operation import operation
+from useraim.page import MOST
 from useraim.query import Q, lower, param, table
 from useraim.records import Records
 from useraim.relationship import ManyToMany
@@ -37,12 +38,19 @@ _BY_EMAIL: Final = Statement(
 )
 _ENSURE: Final = Statement(
     "users.ensure",
-    from_file(
-        "ensure_user.sql",
-        columns=", ".join(USERS.columns),
-        returned=", ".join(f"u.{name}" for name in USERS.columns),
-    ),
+    from_file("ensure_user.sql", columns=USERS.listed(), returned=USERS.listed("u")),
     lambda *row: (User(*row[:-1]), bool(row[-1])),
+)
+
+_SIMILAR: Final = Statement(
+    "users.similar",
+    from_file("similar_users.sql", likeness=from_file("likeness.sql"), columns=USERS.listed("u")),
+    User,
+)
+_SUGGEST_AIMS: Final = Statement(
+    "users.suggest_aims",
+    from_file("suggest_aims.sql", likeness=from_file("likeness.sql"), columns=AIMS.listed("a")),
+    Aim,
 )
 
 
@@ -72,3 +80,22 @@ def update(id: UserRef, *, name: str | Unset = UNSET, email: str | Unset = UNSET
     Raises `NotFound`, or `AlreadyExists` when another user has the e-mail address.
     """
     return _RECORDS.change(id, name=name, email=email)
+
+
+@operation
+def similar(user: UserRef, *, limit: int = 10) -> Call[list[User]]:
+    """Return the users who share most of their aims with this one, by Jaccard index, best first; ties by id."""
+    return _SIMILAR.call(list, _likest(user, limit))
+
+
+@operation
+def suggest_aims(user: UserRef, *, limit: int = 10) -> Call[list[Aim]]:
+    """Return aims that similar users hold and this one does not, best first; ties by id.
+
+    An aim scores the sum of its holders' Jaccard indexes.
+    """
+    return _SUGGEST_AIMS.call(list, _likest(user, limit))
+
+
+def _likest(user: UserRef, limit: int) -> dict[str, object]:
+    return {"user": USERS.id(user, "user"), "limit": validate.number(limit, "limit", 1, MOST)}
