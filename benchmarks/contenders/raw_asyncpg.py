@@ -11,7 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 from . import statements
 from .shapes import Changes, LinkedAim, LinkedUser, User, UserAim
 
-SQL = {name: statements.numbered(text) for name, text in vars(statements).items() if name.isupper()}
+SQL = {name: statements.numbered(text) for name, text in vars(statements).items() if isinstance(text, str)}
 COLUMNS = ["user_id", "aim_id", "role", "permissions"]
 # asyncpg names the types of parameters by the server, and one parameter may stand in two places.
 REPLACE = SQL["REPLACE"].replace("SELECT $3,", "SELECT $2,")
@@ -80,11 +80,10 @@ class Asyncpg:
         return {**dict.fromkeys(users, 0), **dict(await self.conn.fetch(SQL["COUNT"], users))}
 
     async def page(self, aim: UUID, joined_at: datetime, user: UUID) -> list[LinkedUser]:
-        return [LinkedUser(*row) for row in await self.conn.fetch(SQL["PAGE"], aim, joined_at, user)]
+        return [LinkedUser(*row) for row in await self.conn.fetch(SQL["PAGE"], aim, joined_at, user, 100)]
 
     async def put_many(self, rows: list[Any]) -> list[tuple[UUID, UUID]]:
-        users, aims, roles, _ = zip(*rows, strict=True)
-        return [tuple(row) for row in await self.conn.fetch(SQL["PUT_MANY"], users, aims, roles)]
+        return [tuple(row) for row in await self.conn.fetch(SQL["PUT_MANY"], *statements.columns(rows))]
 
     async def list_100k(self, aim: UUID) -> list[LinkedUser]:
         return [LinkedUser(*row) for row in await self.conn.fetch(SQL["LIST"], aim)]

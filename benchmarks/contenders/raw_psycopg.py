@@ -81,12 +81,11 @@ class Psycopg:
         return {**dict.fromkeys(users, 0), **dict(self.run(sql.COUNT, (users,)))}
 
     def page(self, aim: UUID, joined_at: datetime, user: UUID) -> list[LinkedUser]:
-        links: list[LinkedUser] = self.run(sql.PAGE, (aim, joined_at, user), LINKED_USER).fetchall()
+        links: list[LinkedUser] = self.run(sql.PAGE, (aim, joined_at, user, 100), LINKED_USER).fetchall()
         return links
 
     def put_many(self, rows: list[Any]) -> list[tuple[UUID, UUID]]:
-        users, aims, roles, _ = zip(*rows, strict=True)
-        added: list[tuple[UUID, UUID]] = self.run(sql.PUT_MANY, (list(users), list(aims), list(roles))).fetchall()
+        added: list[tuple[UUID, UUID]] = self.run(sql.PUT_MANY, sql.columns(rows)).fetchall()
         return added
 
     def list_100k(self, aim: UUID) -> list[LinkedUser]:

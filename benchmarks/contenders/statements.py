@@ -1,6 +1,9 @@
 """The SQL that the hand-written contenders share, in psycopg's spelling; `numbered` turns it into asyncpg's."""
 
 import re
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
 
 AIM = "a.id, a.title, a.description, a.created_at, a.updated_at"
 USER = "u.id, u.name, u.email, u.created_at, u.updated_at"
@@ -27,18 +30,26 @@ REMOVE = "DELETE FROM user_aims WHERE user_id = %s AND aim_id = ANY(%s::uuid[]) 
 HAS = "SELECT EXISTS (SELECT FROM user_aims WHERE user_id = %s AND aim_id = %s)"
 COUNT = "SELECT user_id, count(*) FROM user_aims WHERE user_id = ANY(%s::uuid[]) GROUP BY user_id"
 PAGE = f"""SELECT {USER}, {LINK} FROM user_aims ua JOIN users u ON u.id = ua.user_id
-WHERE ua.aim_id = %s AND (ua.joined_at, ua.user_id) > (%s, %s) ORDER BY ua.joined_at, ua.user_id LIMIT 100"""
+WHERE ua.aim_id = %s AND (ua.joined_at, ua.user_id) > (%s, %s) ORDER BY ua.joined_at, ua.user_id LIMIT %s"""
 LIST = f"""SELECT {USER}, {LINK} FROM user_aims ua JOIN users u ON u.id = ua.user_id
 WHERE ua.aim_id = %s ORDER BY ua.joined_at, ua.user_id"""
 STREAM = f"SELECT {USER}, {LINK} FROM user_aims ua JOIN users u ON u.id = ua.user_id WHERE ua.aim_id = %s"
-PUT_MANY = """INSERT INTO user_aims (user_id, aim_id, role)
-SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) ON CONFLICT DO NOTHING RETURNING user_id, aim_id"""
+PUT_MANY = """INSERT INTO user_aims (user_id, aim_id, role, permissions)
+SELECT user_id, aim_id, role, permissions::text[]
+FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[]) AS w (user_id, aim_id, role, permissions)
+ON CONFLICT DO NOTHING RETURNING user_id, aim_id"""
 
 STAGE = """CREATE TEMPORARY TABLE stage (user_id uuid, aim_id uuid, role text, permissions text[]) ON COMMIT DROP"""
 COPY_STAGE = "COPY stage (user_id, aim_id, role, permissions) FROM STDIN"
 MERGE_STAGE = """INSERT INTO user_aims (user_id, aim_id, role, permissions)
 SELECT user_id, aim_id, role, permissions FROM stage ON CONFLICT DO NOTHING"""
 COPY = "COPY user_aims (user_id, aim_id, role, permissions) FROM STDIN (FORMAT binary)"
+
+
+def columns(rows: Sequence[tuple[UUID, UUID, str, list[str]]]) -> tuple[list[Any], ...]:
+    """Turn rows into arrays; lists of lists do not exist in SQL, and these permissions need no quotes."""
+    users, aims, roles, permissions = map(list, zip(*rows, strict=True))
+    return users, aims, roles, ["{" + ",".join(given) + "}" for given in permissions]
 
 
 def numbered(statement: str) -> str:
