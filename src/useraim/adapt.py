@@ -57,7 +57,7 @@ class _TextArrayDumper(Dumper):
 
     def dump(self, obj: TextArray) -> Buffer:
         encoding = self.encoding
-        return _array(_TEXT, len(obj), [_pack_text(one, encoding) for one in obj])
+        return _array(_TEXT, len(obj), [pack_text(one, encoding) for one in obj])
 
 
 class _TimeArrayDumper(Dumper):
@@ -65,7 +65,7 @@ class _TimeArrayDumper(Dumper):
     oid = _TIMESTAMPTZ_ARRAY
 
     def dump(self, obj: TimeArray) -> Buffer:
-        return _array(_TIMESTAMPTZ, len(obj), map(_pack_time, obj))
+        return _array(_TIMESTAMPTZ, len(obj), map(pack_time, obj))
 
 
 def _array(oid: int, length: int, elements: Iterable[bytes]) -> bytes:
@@ -75,14 +75,25 @@ def _array(oid: int, length: int, elements: Iterable[bytes]) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _pack_text(value: str | None, encoding: str) -> bytes:
+def pack_text(value: str | None, encoding: str) -> bytes:
+    """Pack a text, or None as NULL, with its length in front."""
     if value is None:
         return _NULL
     encoded = value.encode(encoding)
     return _LENGTH.pack(len(encoded)) + encoded
 
 
-def _pack_time(value: datetime | None) -> bytes:
+@lru_cache(maxsize=1024)
+def pack_texts(value: tuple[str, ...] | None, encoding: str) -> bytes:
+    """Pack an array of texts, or None as NULL, with its length in front."""
+    if value is None:
+        return _NULL
+    packed = _array(_TEXT, len(value), [pack_text(one, encoding) for one in value])
+    return _LENGTH.pack(len(packed)) + packed
+
+
+def pack_time(value: datetime | None) -> bytes:
+    """Pack a time, or None as NULL, with its length in front."""
     return _NULL if value is None else _MICROSECONDS.pack(8, (value - _EPOCH) // _MICROSECOND)
 
 

@@ -4,49 +4,164 @@ Only the COPY itself is written twice, for sync and async; what follows it is on
 COPY cannot share a pipeline with other statements, so a load costs a handful of round trips, whatever its size.
 """
 
-from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable
-from dataclasses import dataclass
-from io import DEFAULT_BUFFER_SIZE
-from struct import Struct
-from typing import IO, Any, Final, Literal, TypeAlias, overload
-from uuid import UUID
+from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable
+from contextlib import contextmanager
+from functools import cache
+from typing import IO, Any, Final, Literal, LiteralString, TypeAlias, cast, overload
 
 import psycopg
 from psycopg import AsyncConnection, Connection
 
-from useraim import filters, memberships, validate
-from useraim.accounts.user_aims import Row, membership
-from useraim.adapt import pack_text, pack_texts, pack_time
-from useraim.errors import BrokenReference, InvalidValue, translate
+from useraim import filters, validate
+from useraim.accounts.user_aims import Row
+from useraim.errors import InvalidValue, translate
 from useraim.operation import AsyncDatabase, Database, async_connection, connection, is_async, run, run_async
-from useraim.query import Q, table
-from useraim.statement import Call, Statement, from_file, whole
-from useraim.tables import LINK_COLUMNS
-from useraim.values import LinkFilter, OnMatch, Pair
+from useraim.query import Q, table, to_char_utc
+from useraim.staging import COLUMNS, DROP, STAGE, BulkResult, Rejected, Script, blocks, blocks_async, settle
+from useraim.statement import Parameters, named
+from useraim.values import LinkFilter, OnMatch
+
+__all__ = ["BulkResult", "Rejected", "dump", "load"]
 
 OnBroken: TypeAlias = Literal["error", "skip"]
 
-_KEY: Final = Struct("!hi16si16s")  # fields of the row, then length and bytes of each id
-_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_END: Final = b"\xff\xff"
-_BLOCK: Final = 2_000  # rows a write: some 150 kB
-_COLUMNS: Final = ("user_id", "aim_id", *LINK_COLUMNS)
+_LINKS: Final = table("user_aims")
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """A row that was left out: its index in the input, its pair, and why."""
+@overload
+def load(
+    db: Database,
+    rows: Iterable[Row] | IO[bytes],
+    *,
+    on_match: OnMatch = "ignore",
+    on_broken: OnBroken = "error",
+    progress: Callable[[int], object] | None = None,
+) -> BulkResult: ...
+@overload
+def load(
+    db: AsyncDatabase,
+    rows: AsyncIterable[Row] | Iterable[Row] | IO[bytes],
+    *,
+    on_match: OnMatch = "ignore",
+    on_broken: OnBroken = "error",
+    progress: Callable[[int], object] | None = None,
+) -> Coroutine[Any, Any, BulkResult]: ...
+def load(
+    db: Any,
+    rows: Any,
+    *,
+    on_match: OnMatch = "ignore",
+    on_broken: OnBroken = "error",
+    progress: Callable[[int], object] | None = None,
+) -> Any:
+    """Write any number of memberships from any iterable, or from a CSV file as `dump` writes it, all or nothing.
 
-    index: int
-    pair: Pair
-    reason: str
+    Memory is bounded. Of rows with the same pair the first counts. `on_match` as in `user_aims.put_many`. Users and
+    aims that do not exist raise `BrokenReference` naming all of them; with `on_broken="skip"` the rows that name them
+    are left out and listed in the result. `progress` is called with the number of rows sent so far.
+    """
+    validate.choice(on_match, "on_match", ("ignore", "update", "error"))
+    validate.choice(on_broken, "on_broken", ("error", "skip"))
+    script = settle(on_match, skip=on_broken == "skip")
+    report = progress or _silent
+    return _load_async(db, rows, script, report) if is_async(db) else _load(db, rows, script, report)
 
 
-@dataclass(frozen=True, slots=True)
-class BulkResult:
-    """How many distinct pairs a load added, updated and found unchanged, and the rows it left out, in input order."""
+@overload
+def dump(db: Database, file: IO[bytes], *, link: LinkFilter | None = None) -> None: ...
+@overload
+def dump(db: AsyncDatabase, file: IO[bytes], *, link: LinkFilter | None = None) -> Coroutine[Any, Any, None]: ...
+def dump(db: Any, file: IO[bytes], *, link: LinkFilter | None = None) -> Any:
+    """Write memberships as UTF-8 CSV with a header, by key, to a binary file; times are in UTC."""
+    filters.link_shape(link)
+    return _dump_async(db, file, link) if is_async(db) else _dump(db, file, link)
 
-    added: int
-    updated: int
-    unchanged: int
-    rejected: list[Rejected]
+
+def _load(db: Database, rows: Any, script: Script, report: Callable[[int], object]) -> BulkResult:
+    with connection(db) as conn, _mapped(), conn.transaction():
+        conn.execute(STAGE)
+        statement, sending = blocks(rows, conn.info.encoding)
+        with psycopg.Cursor(conn).copy(statement) as copy:
+            for block, sent in sending:
+                copy.write(block)
+                report(sent)
+        result = _drive(conn, script)
+        conn.execute(DROP)
+    return result
+
+
+async def _load_async(db: AsyncDatabase, rows: Any, script: Script, report: Callable[[int], object]) -> BulkResult:
+    async with async_connection(db) as conn:
+        with _mapped():
+            async with conn.transaction():
+                await conn.execute(STAGE)
+                statement, sending = blocks_async(rows, conn.info.encoding)
+                async with psycopg.AsyncCursor(conn).copy(statement) as copy:
+                    async for block, sent in sending:
+                        await copy.write(block)
+                        report(sent)
+                result = await _drive_async(conn, script)
+                await conn.execute(DROP)
+    return result
+
+
+def _drive(conn: Connection[Any], script: Script) -> BulkResult:
+    answer: Any = None
+    while True:
+        try:
+            call = script.send(answer)
+        except StopIteration as end:
+            return cast("BulkResult", end.value)
+        answer = run(conn, call)
+
+
+async def _drive_async(conn: AsyncConnection[Any], script: Script) -> BulkResult:
+    answer: Any = None
+    while True:
+        try:
+            call = script.send(answer)
+        except StopIteration as end:
+            return cast("BulkResult", end.value)
+        answer = await run_async(conn, call)
+
+
+def _dump(db: Database, file: IO[bytes], link: LinkFilter | None) -> None:
+    with connection(db) as conn, psycopg.Cursor(conn).copy(*_dumping(link)) as copy:
+        for block in copy:
+            file.write(block)
+
+
+async def _dump_async(db: AsyncDatabase, file: IO[bytes], link: LinkFilter | None) -> None:
+    async with async_connection(db) as conn, psycopg.AsyncCursor(conn).copy(*_dumping(link)) as copy:
+        async for block in copy:
+            file.write(block)
+
+
+@contextmanager
+def _mapped() -> Generator[None, None, None]:
+    try:
+        yield
+    except psycopg.DataError as error:
+        raise InvalidValue("rows", (error.diag.message_primary or str(error)).strip()) from error
+    except psycopg.Error as error:
+        if known := translate(error):
+            raise known from error
+        raise
+
+
+def _dumping(link: LinkFilter | None) -> tuple[LiteralString, Parameters]:
+    return _dump_sql(filters.link_shape(link)), filters.link_parameters(link)
+
+
+@cache
+def _dump_sql(link: filters.LinkShape) -> LiteralString:
+    at = _LINKS.joined_at
+    query = Q.from_(_LINKS).select(*COLUMNS[:-1], to_char_utc(at).as_("joined_at"))
+    for part in filters.link_criteria(_LINKS, link):
+        query = query.where(part)
+    rows = query.orderby(_LINKS.user_id, _LINKS.aim_id)
+    return named("bulk.dump", f"COPY ({rows}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
+
+
+def _silent(_: int) -> None:
+    """Report nothing."""

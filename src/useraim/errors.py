@@ -6,8 +6,6 @@ from uuid import UUID
 
 import psycopg
 
-Pair = tuple[UUID, UUID]
-
 _SHOWN = 3
 _RETRYABLE = frozenset(
     # serialization failure, deadlock; connection lost or refused; server going down; still read-only after a failover

@@ -91,13 +91,13 @@ def put(keys: Keys, given: Shape, on_match: str, removed: str = "") -> Statement
     query = from_file(
         "put.sql",
         keys=keys.columns,
-        names=_list(names),
-        casts=_list(f"w.{name}::{ATTRIBUTES[name].type}" for name in names),
-        arrays=keys.arrays + _list(f"%({name})s::{ATTRIBUTES[name].array_type}" for name in names),
+        names=listed(names),
+        casts=listed(f"w.{name}::{ATTRIBUTES[name].type}" for name in names),
+        arrays=keys.arrays + listed(f"%({name})s::{ATTRIBUTES[name].array_type}" for name in names),
         refused=keys.missing + (f"\n    UNION ALL\n    {keys.held}" if on_match == "error" else ""),
         user=keys.user,
         aim=keys.aim,
-        values=_list(_value(name, every) for name, every in given),
+        values=listed(value(name, every=every) for name, every in given),
         order=", ".join(f"w.{key}" for key in keys.columns.split(", ")),
         conflict="" if on_match == "error" else "ON CONFLICT (user_id, aim_id) DO " + (
             _update(keys, given) if update else "NOTHING"
@@ -109,12 +109,17 @@ def put(keys: Keys, given: Shape, on_match: str, removed: str = "") -> Statement
     return Statement(keys.name, query, whole)
 
 
-def _value(name: str, every: bool) -> str:
-    return f"w.{name}" if every else f"coalesce(w.{name}, {ATTRIBUTES[name].default})"
+def value(name: str, *, every: bool, alias: str = "w") -> str:
+    """Render an attribute of a new row, with the column's default where rows may leave it out."""
+    return f"{alias}.{name}" if every else f"coalesce({alias}.{name}, {ATTRIBUTES[name].default})"
 
 
 def _update(keys: Keys, given: Shape) -> str:
-    new = {name: _new(keys, name, every=every) for name, every in given}
+    return update_set({name: _new(keys, name, every=every) for name, every in given})
+
+
+def update_set(new: Mapping[str, str]) -> str:
+    """Render DO UPDATE for those rows in which a new value differs; the others are not written at all."""
     changes = ", ".join(f"{name} = {value}" for name, value in new.items())
     old = ", ".join(f"m.{name}" for name in new)
     return f"UPDATE SET {changes}\n    WHERE ({old}) IS DISTINCT FROM ({', '.join(new.values())})"
@@ -129,5 +134,6 @@ def _new(keys: Keys, name: str, *, every: bool) -> str:
     return f"CASE WHEN ({key}) IN ({gave}) THEN excluded.{name} ELSE m.{name} END"
 
 
-def _list(parts: Iterable[str]) -> str:
+def listed(parts: Iterable[str]) -> str:
+    """Join parts, each with a comma in front."""
     return "".join(f", {part}" for part in parts)

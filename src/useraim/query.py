@@ -50,6 +50,13 @@ def contains(term: Any, name: str) -> Any:
     return terms.BasicCriterion(at_least, term, param(name, "text[]"))
 
 
+def to_char_utc(term: Any) -> Any:
+    """Spell a time in ISO 8601 and UTC, whatever the session's settings."""
+    return pypika.CustomFunction("to_char", ["time", "format"])(
+        pypika.CustomFunction("timezone", ["zone", "time"])("UTC", term), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+    )
+
+
 def direction(descending: bool) -> Any:
     """Name the direction of a sort."""
     return pypika.Order.desc if descending else pypika.Order.asc

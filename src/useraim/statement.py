@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, LiteralString, Protocol, TypeVar
+from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
 
 from psycopg.rows import args_row
 
@@ -77,14 +77,20 @@ def nothing(result: T) -> Call[T]:
     return Call((), lambda _: result)
 
 
+def named(name: str, query: Query) -> LiteralString:
+    """Put the name in front, as pg_stat_statements and logs show it."""
+    # Not a literal to the type checkers, but text of this package alone: values are parameters.
+    text: Any = f"/* useraim {name} */ {query}"
+    return cast("LiteralString", text)
+
+
 class Statement(Generic[Row]):
     """SQL rendered once, named by a leading comment, and what one row of its result becomes."""
 
     __slots__ = ("row_factory", "sql")
 
     def __init__(self, name: str, query: Query, row: Callable[..., Row]) -> None:
-        # The text comes from this package alone; values are parameters.
-        self.sql: Any = f"/* useraim {name} */ {query}"
+        self.sql: LiteralString = named(name, query)
         self.row_factory = args_row(row)
 
     def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> Call[T]:

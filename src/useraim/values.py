@@ -11,6 +11,7 @@ from useraim.ids import AimId, UserId
 from useraim.validate import UNSET, Unset
 
 OnMatch: TypeAlias = Literal["ignore", "update", "error"]
+Pair: TypeAlias = tuple[UUID, UUID]
 Outcome: TypeAlias = Literal["added", "updated", "unchanged"]
 
 R_co = TypeVar("R_co", covariant=True)

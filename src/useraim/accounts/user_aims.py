@@ -19,13 +19,12 @@ from useraim.statement import Call, Statement, first, first_or_none, from_file, 
 from useraim.stream import stream_operation
 from useraim.tables import AIMS, USERS, columns
 from useraim.validate import UNSET, Unset
-from useraim.values import AimRef, Changes, LinkFilter, NewUserAim, OnMatch, Outcome, UserAim, UserRef
+from useraim.values import AimRef, Changes, LinkFilter, NewUserAim, OnMatch, Outcome, Pair, UserAim, UserRef
 
 T = TypeVar("T")
 
 PairRef: TypeAlias = tuple[UserRef, AimRef]
 Row: TypeAlias = NewUserAim | UserAim | PairRef
-Pair: TypeAlias = tuple[UUID, UUID]
 
 _COLUMNS: Final = columns(UserAim)
 _LISTED: Final = ", ".join(_COLUMNS)
@@ -176,7 +175,7 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
     Raises `BrokenReference` naming all users and aims that do not exist.
     """
     validate.choice(on_match, "on_match", ("ignore", "update", "error"))
-    keyed = [_new(row) for row in validate.collection(rows, "rows")]
+    keyed = [membership(row) for row in validate.collection(rows, "rows")]
     wanted: dict[Pair, Given] = {}
     for key, given in keyed:
         wanted.setdefault(key, given)
@@ -261,7 +260,8 @@ def _pairs(pairs: object) -> list[Pair]:
     return [_pair(pair) for pair in validate.collection(pairs, "pairs")]
 
 
-def _new(row: object) -> tuple[Pair, Given]:
+def membership(row: object) -> tuple[Pair, Given]:
+    """Check a row to write: its pair, and the attributes it gives."""
     if isinstance(row, NewUserAim | UserAim):
         given = memberships.check(role=row.role, permissions=row.permissions, joined_at=row.joined_at)
         return (USERS.id(row.user_id, "user_id"), AIMS.id(row.aim_id, "aim_id")), given

@@ -1,0 +1,10 @@
+-- After the new pairs are written: change the linked ones, where only some rows give an attribute and others leave it.
+WITH updated AS (
+    UPDATE user_aims m SET {changes}
+    FROM (
+        SELECT DISTINCT ON (user_id, aim_id) user_id, aim_id{names} FROM useraim_stage ORDER BY user_id, aim_id, ctid
+    ) s
+    WHERE m.user_id = s.user_id AND m.aim_id = s.aim_id AND ({old}) IS DISTINCT FROM ({new})
+    RETURNING m.user_id
+)
+SELECT count(*) FROM updated
