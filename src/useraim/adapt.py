@@ -17,6 +17,7 @@ from psycopg.abc import AdaptContext, Buffer
 from psycopg.abc import Loader as LoaderProtocol
 from psycopg.adapt import AdaptersMap, Dumper, Loader
 from psycopg.pq import Format
+from psycopg.types.uuid import UUIDBinaryLoader
 
 _UUID, _UUID_ARRAY, _TEXT, _TEXT_ARRAY, _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 2950, 2951, 25, 1009, 1184, 1185
 _HEAD = Struct("!iiIii")  # dimensions, has NULLs, element's oid, length, lower bound
@@ -97,13 +98,6 @@ def pack_time(value: datetime | None) -> bytes:
     return _NULL if value is None else _MICROSECONDS.pack(8, (value - _EPOCH) // _MICROSECOND)
 
 
-class _UuidLoader(Loader):
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> UUID:
-        return UUID(bytes=bytes(data))
-
-
 class _TextArrayLoader(Loader):
     format = Format.BINARY
 
@@ -127,7 +121,11 @@ def _unpack_texts(data: bytes, encoding: str) -> tuple[str, ...]:
 
 
 def _encoding(context: AdaptContext | None) -> str:
-    return context.connection.info.encoding if context and context.connection else "utf-8"
+    if context is None or context.connection is None:
+        return "utf-8"
+    # Asking the info object takes longer than the rest of a small call, and the answer is nearly always the same.
+    is_utf8 = context.connection.pgconn.parameter_status(b"client_encoding") == b"UTF8"
+    return "utf-8" if is_utf8 else context.connection.info.encoding
 
 
 def _utc_loader(oid: int, _: AdaptContext | None = None) -> LoaderProtocol:
@@ -140,7 +138,7 @@ def _adapters() -> AdaptersMap:
     adapters.register_dumper(UuidArray, _UuidArrayDumper)
     adapters.register_dumper(TextArray, _TextArrayDumper)
     adapters.register_dumper(TimeArray, _TimeArrayDumper)
-    adapters.register_loader("uuid", _UuidLoader)
+    adapters.register_loader("uuid", UUIDBinaryLoader)
     adapters.register_loader(_TEXT_ARRAY, _TextArrayLoader)
     # psycopg's loader is final in its C form, so it cannot be subclassed: it is wrapped by a function in its place.
     _utc_loader.format = Format.BINARY  # type: ignore[attr-defined]

@@ -78,6 +78,8 @@ def run(db: Database, call: Call[T]) -> T:
     """
     if not call.steps:
         return call.read([])
+    if isinstance(db, Connection):
+        return call.read(_results(db, call))
     with connection(db) as conn:
         return call.read(_results(conn, call))
 
@@ -86,6 +88,8 @@ async def run_async(db: AsyncDatabase, call: Call[T]) -> T:
     """Do what `run` does, on an async connection or pool."""
     if not call.steps:
         return call.read([])
+    if isinstance(db, AsyncConnection):
+        return call.read(await _results_async(db, call))
     async with async_connection(db) as conn:
         return call.read(await _results_async(conn, call))
 

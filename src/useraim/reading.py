@@ -1,5 +1,6 @@
 """Reads of the relation: each function builds the call of one method of `ManyToMany`."""
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -145,7 +146,7 @@ def _linked(ends: Ends, link: LinkShape) -> tuple[Any, Any]:
     far = table(ends.far.name, "f")
     query = Q.from_(_LINKS).join(far).on(far.id == _LINKS.field(ends.far.link))
     query = query.select(
-        *(far.field(name) for name in ends.far.columns), *(_LINKS.field(name) for name in LINK_COLUMNS)
+        *(_LINKS.field(name) for name in LINK_COLUMNS), *(far.field(name) for name in ends.far.columns)
     )
     return far, _where(query.where(_LINKS.field(ends.source.link) == param("source")), link)
 
@@ -157,10 +158,10 @@ def _where(query: Any, link: LinkShape) -> Any:
 
 
 def _maker(ends: Ends) -> Any:
-    row, width = ends.far.row, len(ends.far.columns)
+    row = ends.far.row
 
-    def make(*values: Any) -> Linked[Any]:
-        return Linked(row(*values[:width]), *values[width:])
+    def make(role: str, permissions: tuple[str, ...], joined_at: datetime, *record: Any) -> Linked[Any]:
+        return Linked(row(*record), role, permissions, joined_at)
 
     return make
 

@@ -180,7 +180,7 @@ def _pack(row: object, encoding: str) -> bytes:
 
 def _from_csv(file: IO[bytes]) -> tuple[Composed, Blocks]:
     header = file.readline().decode("utf-8-sig").strip()
-    names: list[str] = next(csv.reader([header]), [])
+    names: list[str] = next(csv.reader([header]), list[str]())
     if len(set(names)) != len(names) or not {"user_id", "aim_id"} <= set(names) <= set(COLUMNS):
         raise InvalidValue(
             "rows", f"a header of CSV with user_id, aim_id and any of {', '.join(LINK_COLUMNS)} is needed"

@@ -1,8 +1,7 @@
 """Statement and Call: rendered SQL, bound values, and how rows become a result. Pure: no connection, no I/O."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Generic, LiteralString, Protocol, TypeVar, cast
+from typing import Any, Generic, LiteralString, NamedTuple, Protocol, TypeVar, cast
 
 from psycopg.rows import args_row
 
@@ -32,29 +31,30 @@ def whole(*values: Any) -> Any:
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One statement of a call with the values bound to it."""
+class Step(NamedTuple):
+    """One statement of a call with the values bound to it; the SQL as bytes, which need no encoding at each call."""
 
-    sql: LiteralString
+    sql: bytes
     parameters: Parameters
     row_factory: Any
 
 
-@dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
     """What an operation will send, and `read`, which turns the rows of each statement into the result.
 
     Several steps run in one transaction and one round trip; a call without steps sends nothing.
     """
 
-    steps: tuple[Step, ...]
-    read: Callable[[list[list[Any]]], T]
+    __slots__ = ("read", "steps")
+
+    def __init__(self, steps: tuple[Step, ...], read: Callable[[list[list[Any]]], T]) -> None:
+        self.steps = steps
+        self.read = read
 
     @property
     def statements(self) -> tuple[tuple[LiteralString, Parameters], ...]:
         """The SQL and parameters in the order they are sent, for EXPLAIN and tests."""
-        return tuple((step.sql, step.parameters) for step in self.steps)
+        return tuple((literal(step.sql.decode()), step.parameters) for step in self.steps)
 
     def map(self, change: "Callable[[T], U]") -> "Call[U]":
         """Give the same call with another form of result."""
@@ -79,9 +79,12 @@ def nothing(result: T) -> Call[T]:
 
 def named(name: str, query: Query) -> LiteralString:
     """Put the name in front, as pg_stat_statements and logs show it."""
-    # Not a literal to the type checkers, but text of this package alone: values are parameters.
-    text: Any = f"/* useraim {name} */ {query}"
-    return cast("LiteralString", text)
+    return literal(f"/* useraim {name} */ {query}")
+
+
+def literal(sql: Any) -> LiteralString:
+    """Vouch to the type checkers for text that is of this package alone; values are parameters."""
+    return cast("LiteralString", sql)
 
 
 class Statement(Generic[Row]):
@@ -90,7 +93,7 @@ class Statement(Generic[Row]):
     __slots__ = ("row_factory", "sql")
 
     def __init__(self, name: str, query: Query, row: Callable[..., Row]) -> None:
-        self.sql: LiteralString = named(name, query)
+        self.sql = named(name, query).encode()
         self.row_factory = args_row(row)
 
     def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> Call[T]:
