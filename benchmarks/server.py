@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from unittest.mock import patch
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -31,13 +32,8 @@ def database(given: str | None) -> Iterator[str]:
         with filled(given) as conninfo:
             yield conninfo
         return
-    with local.postgres() as throwaway:
-        with psycopg.connect(throwaway, autocommit=True) as admin:
-            for name, value in SETTINGS.items():
-                admin.execute(SQL("ALTER SYSTEM SET {} = {}").format(Identifier(name), value))
-            admin.execute("SELECT pg_reload_conf()")
-        with filled(throwaway) as conninfo:
-            yield conninfo
+    with patch.dict(local._SETTINGS, SETTINGS), local.postgres() as throwaway, filled(throwaway) as conninfo:
+        yield conninfo
 
 
 @contextmanager
