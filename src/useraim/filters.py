@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias, cast
 from useraim import query, tables, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import InvalidValue
+from useraim.ids import in_key_order
 from useraim.query import Q, among, count, exists, negate, param
 from useraim.values import AllOf, AnyOf, CountBetween, Exactly, LinkFilter, NoneOf
 
@@ -77,7 +78,7 @@ def _bind(condition: object, far: End) -> tuple[Kind | None, Mapping[str, object
         case CountBetween(at_least, at_most):
             return _bind_count(at_least, at_most)
         case AnyOf() | AllOf() | NoneOf() | Exactly():
-            ids = UuidArray(sorted(far.ids(cast("AnyOf[Any]", condition).ids, "where")))
+            ids = UuidArray(in_key_order(far.ids(cast("AnyOf[Any]", condition).ids, "where")))
             values = {"ids": ids, "count": len(ids)}
             match condition:
                 case AnyOf():

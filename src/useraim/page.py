@@ -14,6 +14,7 @@ from useraim.errors import InvalidCursor, InvalidValue
 T = TypeVar("T")
 
 MOST = 1_000
+_write = json.JSONEncoder(separators=(",", ":")).encode
 _SEAL = 9  # bytes; with the seal in front, base64 needs no padding there
 
 
@@ -81,8 +82,8 @@ def window(scope: str, limit: object, after: object, before: object) -> Window:
 
 def seal(place: tuple[str, ...], scope: str) -> str:
     """Write a place as a cursor that only the same function, ordering and filter accepts."""
-    body = json.dumps(place, separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(_digest(body, scope) + body).decode().rstrip("=")
+    body = _write(place).encode()
+    return _spell(_digest(body, scope) + body)
 
 
 def unseal(cursor: object, field: str, scope: str) -> tuple[str, ...]:
@@ -94,16 +95,15 @@ def unseal(cursor: object, field: str, scope: str) -> tuple[str, ...]:
     except (ValueError, binascii.Error):
         raise InvalidCursor(field, "not a cursor") from None
     body = raw[_SEAL:]
-    if raw[:_SEAL] != _digest(body, scope) or seal_text(raw) != cursor:
+    if raw[:_SEAL] != _digest(body, scope) or _spell(raw) != cursor:
         raise InvalidCursor(field, "damaged, or of another function, ordering or filter")
     place: list[Any] = json.loads(body)
     return tuple(place)
 
 
-def seal_text(raw: bytes) -> str:
-    """Spell raw bytes in the only way a cursor may be spelt."""
+def _spell(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _digest(body: bytes, scope: str) -> bytes:
-    return blake2b(body, digest_size=_SEAL, key=blake2b(scope.encode(), digest_size=32).digest()).digest()
+    return blake2b(scope.encode() + b"\0" + body, digest_size=_SEAL).digest()

@@ -9,7 +9,7 @@ from useraim import filters, ordering, tables, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, NotFound
 from useraim.filters import Shape
-from useraim.ids import new_id
+from useraim.ids import in_key_order, new_id
 from useraim.operation import method
 from useraim.ordering import ID
 from useraim.page import Page, Window, window
@@ -42,6 +42,7 @@ class Records(Generic[Id, R, New, Far]):
         self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
         self._delete = self._named("delete", Q.from_(rows).delete().where(one).returning("id"), row=single)
         self._delete_many = self._named("delete_many", Q.from_(rows).delete().where(some).returning("id"), row=single)
+        self._create_one = self._creation_of_one()
         self._create = creation_statement(table, f"{table.name}.create_many")
 
     @method
@@ -100,7 +101,7 @@ class Records(Generic[Id, R, New, Far]):
             return tuple(key for key in keys if key in gone)
 
         # Sorted, so that two callers lock the same rows in the same order.
-        return self._delete_many.call(read, {"ids": UuidArray(sorted(keys))}) if keys else nothing(())
+        return self._delete_many.call(read, {"ids": UuidArray(in_key_order(keys))}) if keys else nothing(())
 
     @method
     def page(
@@ -139,6 +140,21 @@ class Records(Generic[Id, R, New, Far]):
         """
         shape, parameters = self._filter(where, search)
         return lambda asked: self._page(asked, shape, parameters, "created_at", descending=False)
+
+    def creation_of_one(self, new: New) -> Call[R]:
+        """Build the call that creates one record: unlike the one for many, it looks for what is in the way last."""
+        ((key, record),) = creations(self.table, self.new, [new]).items()
+        unique = self.table.unique
+
+        def read(rows: list[tuple[Any, ...]]) -> R:
+            same_id, same_value, *row = rows[0]
+            if row[0] is not None:
+                return self.table.row(*row)
+            if same_id is not None:
+                raise AlreadyExists(f"{self.table.name}_pkey", (same_id,))
+            raise AlreadyExists(f"{self.table.name}_{unique}_key", () if same_value is None else (same_value,))
+
+        return self._create_one.call(read, {"id": key, **record})
 
     def creation(self, new: list[Any]) -> Call[list[R]]:
         """Build the call that creates records; shared with the functions that take one record's columns."""
@@ -182,6 +198,19 @@ class Records(Generic[Id, R, New, Far]):
         keys = (self.table.orders[order], ID)
         read = partial(asked.page, place_of=lambda row: tuple(key.place(row) for key in keys))
         return statement.call(read, {**parameters, **asked.parameters})
+
+    def _creation_of_one(self) -> Statement[tuple[Any, ...]]:
+        table, unique = self.table, self.table.unique
+        same = f"(SELECT id FROM {table.name} WHERE lower({unique}) = lower(%({unique})s))" if unique else "NULL::uuid"
+        query = from_file(
+            "create_one.sql",
+            table=table.name,
+            given=", ".join(table.given),
+            values=", ".join(f"%({name})s" for name in table.given),
+            columns=table.listed(),
+            same=same,
+        )
+        return self._named("create", query, whole)
 
     def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
         return Statement(f"{self.table.name}.{name}", query, row)

@@ -15,6 +15,7 @@ from useraim import memberships
 from useraim.accounts.user_aims import membership
 from useraim.adapt import UuidArray, pack_text, pack_texts, pack_time
 from useraim.errors import AlreadyExists, BrokenReference, InvalidValue
+from useraim.ids import in_key_order
 from useraim.statement import Call, Statement, first, from_file, named, single, whole
 from useraim.tables import LINK_COLUMNS
 from useraim.values import OnMatch, Pair
@@ -73,8 +74,8 @@ def settle(on_match: OnMatch, *, skip: bool) -> Script:
     given = tuple((name, count == total) for name, count in zip(LINK_COLUMNS, counts, strict=True) if count)
     rejected: list[Rejected] = []
     if missing := (yield _MISSING.call(list, {})):
-        users = tuple(sorted(id for side, id in missing if side == "users"))
-        aims = tuple(sorted(id for side, id in missing if side == "aims"))
+        users = tuple(in_key_order(id for side, id in missing if side == "users"))
+        aims = tuple(in_key_order(id for side, id in missing if side == "aims"))
         if not skip:
             raise BrokenReference(users, aims)
         rows = yield _REJECT.call(list, {"users": UuidArray(users), "aims": UuidArray(aims)})

@@ -8,6 +8,7 @@ from uuid import UUID
 from useraim import memberships, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
+from useraim.ids import in_key_order
 from useraim.memberships import ATTRIBUTES, Given, Shape
 from useraim.query import Q, among, param, table
 from useraim.records import creation_arrays, creation_statement, creations, refuse_taken
@@ -74,9 +75,9 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
     """Unlink some far records, or (None) all."""
     if ids == []:
         return nothing(Changes())
-    far = {} if ids is None else {"far": UuidArray(sorted(ids))}
+    far = {} if ids is None else {"far": UuidArray(in_key_order(ids))}
     return _remove(ends, everything=ids is None).call(
-        lambda rows: Changes(removed=tuple(sorted(rows))), {"source": source, **far}
+        lambda rows: Changes(removed=tuple(in_key_order(rows))), {"source": source, **far}
     )
 
 
@@ -128,7 +129,7 @@ def direct_control(ends: Ends, new: type[object], edit: type[Any], source: UUID,
 
 
 def _arrays(links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:
-    keys = UuidArray(sorted(links))
+    keys = UuidArray(in_key_order(links))
     given = [links[key] for key in keys]
     shape = memberships.shape(given)
     return keys, shape, memberships.arrays(given, shape)
@@ -139,7 +140,7 @@ def _changes(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> Changes:
     sets: dict[str, list[UUID]] = {"added": [], "updated": [], "unchanged": []}
     for key in wanted:
         sets[outcomes.get(key, "unchanged")].append(key)
-    removed = sorted(key for outcome, key in rows if outcome == "removed")
+    removed = in_key_order(key for outcome, key in rows if outcome == "removed")
     return Changes(tuple(sets["added"]), tuple(sets["updated"]), tuple(sets["unchanged"]), tuple(removed))
 
 
@@ -152,13 +153,13 @@ def _refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = (
     by_reason: dict[str, list[UUID]] = {}
     for reason, key in rows:
         by_reason.setdefault(reason, []).append(key)
-    source, far = tuple(by_reason.pop("source", ())), tuple(sorted(by_reason.pop("far", ())))
+    source, far = tuple(by_reason.pop("source", ())), tuple(in_key_order(by_reason.pop("far", ())))
     if source or far:
         return BrokenReference(source, far) if ends.source is USERS else BrokenReference(far, source)
     if absent := by_reason.pop("absent", None):
         return NotFound("user_aims", tuple(key for key in order if key in set(absent)))
     if held := by_reason.pop("held", None):
-        return AlreadyExists("user_aims_pkey", tuple(sorted(held)))
+        return AlreadyExists("user_aims_pkey", tuple(in_key_order(held)))
     constraint, ids = next(iter(by_reason.items()))
     return AlreadyExists(constraint, tuple(dict.fromkeys(ids)))
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from useraim import filters, memberships, ordering, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
+from useraim.ids import in_key_order, pairs_in_key_order
 from useraim.memberships import Given
 from useraim.operation import operation
 from useraim.ordering import Key
@@ -105,7 +106,7 @@ def find_many(pairs: Iterable[PairRef]) -> Call[list[UserAim | None]]:
         found: dict[Pair, UserAim] = {(row.user_id, row.aim_id): row for row in rows}
         return [found.get(key) for key in keys]
 
-    return _FIND_MANY.call(read, _key_arrays(sorted(set(keys)))) if keys else nothing([])
+    return _FIND_MANY.call(read, _key_arrays(pairs_in_key_order(set(keys)))) if keys else nothing([])
 
 
 @operation
@@ -163,7 +164,7 @@ def delete_many(pairs: Iterable[PairRef]) -> Call[tuple[tuple[UUID, UUID], ...]]
         gone = set(rows)
         return tuple(key for key in keys if key in gone)
 
-    return _DELETE_MANY.call(read, _key_arrays(sorted(keys))) if keys else nothing(())
+    return _DELETE_MANY.call(read, _key_arrays(pairs_in_key_order(keys))) if keys else nothing(())
 
 
 @operation
@@ -179,7 +180,7 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
     wanted: dict[Pair, Given] = {}
     for key, given in keyed:
         wanted.setdefault(key, given)
-    keys = sorted(wanted)
+    keys = pairs_in_key_order(wanted)
     attributes = [wanted[key] for key in keys]
     shape = memberships.shape(attributes)
 
@@ -203,14 +204,14 @@ def merge(from_user: UserRef, into_user: UserRef) -> Call[Changes]:
     old, new = USERS.id(from_user, "from_user"), USERS.id(into_user, "into_user")
     if old == new:
         raise InvalidValue("into_user", "the same user")
-    both = sorted((old, new))
+    both = in_key_order((old, new))
 
     def read(rows: list[tuple[str, UUID]]) -> Changes:
         if missing := tuple(id for outcome, id in rows if outcome == "missing"):
             raise BrokenReference(users=missing)
         added = {id for outcome, id in rows if outcome == "added"}
-        moved = sorted(id for outcome, id in rows if outcome == "moved")
-        return Changes(tuple(sorted(added)), unchanged=tuple(id for id in moved if id not in added))
+        moved = in_key_order(id for outcome, id in rows if outcome == "moved")
+        return Changes(tuple(in_key_order(added)), unchanged=tuple(id for id in moved if id not in added))
 
     change = _MERGE.call(read, {"from_user": old, "into_user": new, "users": UuidArray(both)})
     return change.after(*(_LOCK_USER.call(len, {"id": id}) for id in both))
@@ -283,11 +284,11 @@ def _one_of(key: Pair, rows: list[T]) -> T:
 
 
 def _refusal(rows: list[tuple[str, UUID, UUID]]) -> Exception:
-    users = tuple(sorted(user for reason, user, _ in rows if reason == "users"))
-    aims = tuple(sorted(aim for reason, _, aim in rows if reason == "aims"))
+    users = tuple(in_key_order(user for reason, user, _ in rows if reason == "users"))
+    aims = tuple(in_key_order(aim for reason, _, aim in rows if reason == "aims"))
     if users or aims:
         return BrokenReference(users, aims)
-    return AlreadyExists("user_aims_pkey", tuple(sorted((user, aim) for _, user, aim in rows)))
+    return AlreadyExists("user_aims_pkey", tuple(pairs_in_key_order((user, aim) for _, user, aim in rows)))
 
 
 @cache

@@ -57,7 +57,7 @@ _SUGGEST_AIMS: Final = Statement(
 @operation
 def create(*, email: str, name: str, id: UserId | None = None) -> Call[User]:
     """Create a user; `AlreadyExists` when the e-mail address or the id is taken."""
-    return _RECORDS.creation([NewUser(email, name, id)]).map(first)
+    return _RECORDS.creation_of_one(NewUser(email, name, id))
 
 
 @operation

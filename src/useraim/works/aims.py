@@ -6,7 +6,7 @@ from useraim.ids import AimId, UserId
 from useraim.operation import operation
 from useraim.records import Records
 from useraim.relationship import ManyToMany
-from useraim.statement import Call, first
+from useraim.statement import Call
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
 from useraim.values import Aim, AimRef, EditUser, NewAim, NewUser, User, UserRef
@@ -31,7 +31,7 @@ stream = _RECORDS.stream
 @operation
 def create(*, title: str, description: str = "", id: AimId | None = None) -> Call[Aim]:
     """Create an aim; `AlreadyExists` when the id is taken."""
-    return _RECORDS.creation([NewAim(title, description, id)]).map(first)
+    return _RECORDS.creation_of_one(NewAim(title, description, id))
 
 
 @operation
