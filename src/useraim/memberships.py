@@ -1,8 +1,9 @@
 """Attributes of memberships: what is given, how it travels as arrays, and the one statement that puts memberships."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from itertools import chain
 from typing import Any, Final, TypeAlias
 
 from useraim import validate
@@ -57,8 +58,8 @@ def bound(given: Given) -> dict[str, Any]:
 
 def shape(rows: Sequence[Given]) -> Shape:
     """Tell which attributes occur in the rows, and whether in all of them."""
-    counts = {name: sum(name in row for row in rows) for name in ATTRIBUTES}
-    return tuple((name, count == len(rows)) for name, count in counts.items() if count)
+    counts = Counter(chain.from_iterable(rows))
+    return tuple((name, counts[name] == len(rows)) for name in ATTRIBUTES if counts[name])
 
 
 def arrays(rows: Sequence[Given], given: Shape) -> dict[str, object]:
@@ -79,7 +80,6 @@ class Keys:
     held: str
 
 
-@cache
 def put(keys: Keys, given: Shape, on_match: str, removed: str = "") -> Statement[tuple[Any, ...]]:
     """Render the statement that writes memberships and says what became of each.
 

@@ -1,15 +1,22 @@
 """@operation and its runners: all the I/O of ordinary calls, for connections and pools, sync and async."""
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_args, overload
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg.abc import PQGen
 from psycopg.adapt import AdaptersMap
-from psycopg.pq import Format
+from psycopg.pq import Format, TransactionStatus
 
 from useraim.adapt import ADAPTERS
 from useraim.errors import translate
@@ -49,10 +56,10 @@ class _Cursor(Cursor[Any]):
     def adapters(self) -> AdaptersMap:
         return ADAPTERS
 
-    def send(self, step: Step) -> "_Cursor":
+    def prepare(self, step: Step) -> "_Cursor":
         self.format = Format.BINARY
         self.row_factory = step.row_factory
-        return self.execute(step.sql, step.parameters)
+        return self
 
 
 class _AsyncCursor(AsyncCursor[Any]):
@@ -64,10 +71,10 @@ class _AsyncCursor(AsyncCursor[Any]):
     def adapters(self) -> AdaptersMap:
         return ADAPTERS
 
-    async def send(self, step: Step) -> "_AsyncCursor":
+    def prepare(self, step: Step) -> "_AsyncCursor":
         self.format = Format.BINARY
         self.row_factory = step.row_factory
-        return await self.execute(step.sql, step.parameters)
+        return self
 
 
 def run(db: Database, call: Call[T]) -> T:
@@ -98,9 +105,10 @@ def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
     try:
         if len(call.steps) == 1:
             step = call.steps[0]
-            return [_Cursor(conn).send(step).fetchall()]
-        with conn.pipeline():
-            cursors = [_Cursor(conn).send(step) for step in call.steps]
+            return [_Cursor(conn).prepare(step).execute(step.sql, step.parameters).fetchall()]
+        cursors = [_Cursor(conn).prepare(step) for step in call.steps]
+        with conn.lock, nullcontext() if conn._pipeline else conn._pipeline_nolock():  # pyright: ignore[reportPrivateUsage]
+            conn.wait(_send(cursors, call.steps))
         return [cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
@@ -112,15 +120,26 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
     try:
         if len(call.steps) == 1:
             step = call.steps[0]
-            cursor = await _AsyncCursor(conn).send(step)
+            cursor = await _AsyncCursor(conn).prepare(step).execute(step.sql, step.parameters)
             return [await cursor.fetchall()]
-        async with conn.pipeline():
-            cursors = [await _AsyncCursor(conn).send(step) for step in call.steps]
+        cursors = [_AsyncCursor(conn).prepare(step) for step in call.steps]
+        async with conn.lock, nullcontext() if conn._pipeline else conn._pipeline_nolock():  # pyright: ignore[reportPrivateUsage]
+            await conn.wait(_send(cursors, call.steps))
         return [await cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
             raise known from error
         raise
+
+
+def _send(cursors: Sequence[_Cursor | _AsyncCursor], steps: Sequence[Step]) -> PQGen[None]:
+    """Send several statements under one lock, as psycopg's executemany does with one.
+
+    Through `conn.pipeline()` the connection is unlocked between the statements: those of other threads and tasks that
+    share it would slip into this transaction, and wait for each other (seen: tasks hanging for ever).
+    """
+    for cursor, step in zip(cursors, steps, strict=True):
+        yield from cursor._execute_gen(step.sql, step.parameters)  # pyright: ignore[reportPrivateUsage]
 
 
 @contextmanager
@@ -135,7 +154,7 @@ def connection(db: Database) -> Generator[Connection[Any], None, None]:
         try:
             yield conn
         finally:
-            if not (before or conn.closed):
+            if not before and conn.info.transaction_status == TransactionStatus.IDLE:
                 conn.autocommit = before
 
 
@@ -151,7 +170,7 @@ async def async_connection(db: AsyncDatabase) -> AsyncGenerator[AsyncConnection[
         try:
             yield conn
         finally:
-            if not (before or conn.closed):
+            if not before and conn.info.transaction_status == TransactionStatus.IDLE:
                 await conn.set_autocommit(before)
 
 
@@ -228,4 +247,5 @@ class method(Generic[Owner, P, T]):
 def _with_db(build: Callable[..., Any]) -> inspect.Signature:
     signature = inspect.signature(build)
     db = inspect.Parameter("db", inspect.Parameter.POSITIONAL_ONLY)
-    return signature.replace(parameters=[db, *signature.parameters.values()])
+    (result,) = get_args(signature.return_annotation)
+    return signature.replace(parameters=[db, *signature.parameters.values()], return_annotation=result)

@@ -152,7 +152,9 @@ class Records(Generic[Id, R, New, Far]):
                 return self.table.row(*row)
             if same_id is not None:
                 raise AlreadyExists(f"{self.table.name}_pkey", (same_id,))
-            raise AlreadyExists(f"{self.table.name}_{unique}_key", () if same_value is None else (same_value,))
+            # A row that another transaction committed meanwhile stands in the way without being seen.
+            name = f"{unique}_key" if unique else "pkey"
+            raise AlreadyExists(f"{self.table.name}_{name}", () if same_value is None else (same_value,))
 
         return self._create_one.call(read, {"id": key, **record})
 

@@ -43,8 +43,7 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bo
         return _changes(links, rows)
 
     keys, given, arrays = _arrays(links)
-    statement = memberships.put(_keys(ends, replacing), given, on_match, _removal(ends) if replacing else "")
-    call = statement.call(read, {"source": source, "far": keys, **arrays})
+    call = _put(ends, given, on_match, replacing).call(read, {"source": source, "far": keys, **arrays})
     return call.after(lock(ends, source)) if replacing else call
 
 
@@ -165,9 +164,9 @@ def _refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = (
 
 
 @cache
-def _keys(ends: Ends, replacing: bool) -> memberships.Keys:
+def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[tuple[Any, ...]]:
     source, far = ends
-    return memberships.Keys(
+    keys = memberships.Keys(
         name=f"{ends.name}.{'replace' if replacing else 'append'}",
         columns=far.link,
         arrays="%(far)s::uuid[]",
@@ -184,14 +183,11 @@ def _keys(ends: Ends, replacing: bool) -> memberships.Keys:
             f" WHERE m.{source.link} = %(source)s AND m.{far.link} = ANY (%(far)s::uuid[])"
         ),
     )
-
-
-def _removal(ends: Ends) -> str:
-    source, far = ends
-    return (
+    removed = (
         f"DELETE FROM user_aims WHERE {source.link} = %(source)s AND {far.link} <> ALL (%(far)s::uuid[])\n"
         f"        AND NOT EXISTS (SELECT FROM refused)\n    RETURNING {far.link}"
     )
+    return memberships.put(keys, given, on_match, removed if replacing else "")
 
 
 @cache

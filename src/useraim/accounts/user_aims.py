@@ -10,7 +10,7 @@ from useraim import filters, memberships, ordering, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
 from useraim.ids import in_key_order, pairs_in_key_order
-from useraim.memberships import Given
+from useraim.memberships import Given, Shape
 from useraim.operation import operation
 from useraim.ordering import Key
 from useraim.page import Page, Window, window
@@ -191,7 +191,7 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
         return [outcomes.get(key, "unchanged") for key, _ in keyed]
 
     parameters = {**_key_arrays(keys), **memberships.arrays(attributes, shape)}
-    return memberships.put(_PAIRS, shape, on_match).call(read, parameters) if keys else nothing([])
+    return _put(shape, on_match).call(read, parameters) if keys else nothing([])
 
 
 @operation
@@ -289,6 +289,11 @@ def _refusal(rows: list[tuple[str, UUID, UUID]]) -> Exception:
     if users or aims:
         return BrokenReference(users, aims)
     return AlreadyExists("user_aims_pkey", tuple(pairs_in_key_order((user, aim) for _, user, aim in rows)))
+
+
+@cache
+def _put(given: Shape, on_match: str) -> Statement[tuple[Any, ...]]:
+    return memberships.put(_PAIRS, given, on_match)
 
 
 @cache
