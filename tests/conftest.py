@@ -52,12 +52,12 @@ def server() -> Iterator[str]:
 def template(server: str) -> Iterator[str]:
     """The name of a migrated, empty database to copy."""
     with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f"CREATE DATABASE {TEMPLATE}")
+        admin.execute(f"CREATE DATABASE {TEMPLATE}".encode())
         try:
             yoyo(make_conninfo(server, dbname=TEMPLATE), "apply")
             yield TEMPLATE
         finally:
-            admin.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
+            admin.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)".encode())
 
 
 @pytest.fixture(scope="session")
@@ -69,13 +69,13 @@ def create_database(server: str, template: str) -> Iterator[Callable[[], str]]:
 
         def create() -> str:
             name = f"{template}_{next(numbers)}"
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+            admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
             names.append(name)
             return make_conninfo(server, dbname=name)
 
         yield create
         for name in names:
-            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
 @pytest.fixture
@@ -162,5 +162,3 @@ def ana(people: list[User]) -> User:
 @pytest.fixture
 def run(goals: list[Aim]) -> Aim:
     return goals[0]
-
-

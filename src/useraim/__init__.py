@@ -1,6 +1,8 @@
 """Users, aims and who shares which: a raw-SQL data-access layer for a many-to-many relation on PostgreSQL."""
 
+from useraim import bulk, errors, transaction
 from useraim.accounts import user_aims, users
+from useraim.bulk import BulkResult, Rejected
 from useraim.errors import (
     AlreadyExists,
     BrokenReference,
@@ -42,6 +44,7 @@ __all__ = [
     "AlreadyExists",
     "AnyOf",
     "BrokenReference",
+    "BulkResult",
     "Changes",
     "Conflict",
     "CountBetween",
@@ -61,11 +64,15 @@ __all__ = [
     "NoneOf",
     "NotFound",
     "Page",
+    "Rejected",
     "SchemaOutOfDate",
     "User",
     "UserAim",
     "UserId",
     "aims",
+    "bulk",
+    "errors",
+    "transaction",
     "user_aims",
     "users",
 ]
