@@ -1,0 +1,150 @@
+"""Pages and their cursors, which belong to one function, ordering and filter."""
+
+import string
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from useraim import InvalidCursor, aims, user_aims, users
+from useraim.page import Page, seal, unseal, window
+from useraim.statement import Call
+from useraim.values import AllOf, AnyOf, LinkFilter
+
+PLACE = ("2024-05-17T12:00:00+00:00", "01890a5d-ac96-774b-bcce-b302099a8057")
+ID: Any = UUID(int=1)
+OTHER: Any = UUID(int=2)
+
+
+def test_a_page_is_iterable_and_has_a_length() -> None:
+    page = Page([1, 2], None, "x")
+    assert (list(page), len(page), page.next, page.previous) == ([1, 2], 2, None, "x")
+    assert not Page[int]([], None, None).items
+
+
+@pytest.mark.parametrize("place", [PLACE, ("", ""), ('"\\', "é𝄞\n"), ("x" * 500, "y")], ids=ascii)
+def test_a_cursor_gives_its_place_back(place: tuple[str, ...]) -> None:
+    cursor = seal(place, "scope")
+    assert unseal(cursor, "after", "scope") == place
+    assert set(cursor) <= set(string.ascii_letters + string.digits + "-_")
+
+
+def test_any_change_of_a_character_is_noticed() -> None:
+    cursor = seal(PLACE, "scope")
+    for n, right in enumerate(cursor):
+        for wrong in "Aa0-_.=+/ \0é":
+            if wrong != right:
+                with pytest.raises(InvalidCursor):
+                    unseal(cursor[:n] + wrong + cursor[n + 1 :], "after", "scope")
+
+
+def test_a_cut_lengthened_or_reordered_cursor_is_noticed() -> None:
+    cursor = seal(PLACE, "scope")
+    wrongs = [cursor[:n] for n in range(len(cursor))] + [cursor[n:] for n in range(1, len(cursor))]
+    wrongs += [cursor + "A", cursor + "=", "A" + cursor, cursor[::-1], cursor * 2, cursor + "\n", " " + cursor]
+    for wrong in wrongs:
+        with pytest.raises(InvalidCursor):
+            unseal(wrong, "after", "scope")
+
+
+def test_a_cursor_is_of_one_scope() -> None:
+    with pytest.raises(InvalidCursor) as caught:
+        unseal(seal(PLACE, "users"), "before", "aims")
+    assert caught.value.field == "before"
+
+
+def test_the_window_says_how_to_read() -> None:
+    cursor = seal(PLACE, "scope")
+    assert window("scope", 5, None, None).direction == "start"
+    assert window("scope", 5, cursor, None).direction == "after"
+    assert window("scope", 5, None, cursor).direction == "before"
+    assert window("scope", 5, cursor, None).parameters == {"limit": 6, "place_0": PLACE[0], "place_1": PLACE[1]}
+
+
+def place(row: str) -> tuple[str, ...]:
+    return (row,)
+
+
+@pytest.mark.parametrize(
+    ("rows", "after", "before", "items", "has_next", "has_previous"),
+    [
+        ("", False, False, "", False, False),
+        ("ab", False, False, "ab", False, False),
+        ("abc", False, False, "ab", True, False),
+        ("ab", True, False, "ab", False, True),
+        ("abc", True, False, "ab", True, True),
+        ("ba", False, True, "ab", True, False),
+        ("cba", False, True, "bc", True, True),
+    ],
+)
+def test_one_row_more_than_asked_for_tells_whether_there_are_further_ones(
+    rows: str, after: bool, before: bool, items: str, has_next: bool, has_previous: bool
+) -> None:
+    cursor = seal(PLACE, "scope")
+    asked = window("scope", 2, cursor if after else None, cursor if before else None)
+    page = asked.page(list(rows), place)
+    assert "".join(page) == items
+    assert (page.next is not None, page.previous is not None) == (has_next, has_previous)
+    if page.next:
+        assert unseal(page.next, "after", "scope") == (items[-1],)
+    if page.previous:
+        assert unseal(page.previous, "before", "scope") == (items[0],)
+
+
+Pages = Callable[..., Call[Page[Any]]]
+KINDS: list[tuple[str, Pages, dict[str, Any]]] = [
+    ("users", users.page.call, {}),
+    ("users by name", users.page.call, {"order_by": "name"}),
+    ("users by -created_at", users.page.call, {"order_by": "-created_at"}),
+    ("users found", users.page.call, {"search": "a"}),
+    ("users with another", users.page.call, {"search": "A"}),
+    ("users with aims", users.page.call, {"where": [AnyOf([ID])]}),
+    ("users with other aims", users.page.call, {"where": [AnyOf([OTHER])]}),
+    ("users with all aims", users.page.call, {"where": [AllOf([ID])]}),
+    ("users with aims by role", users.page.call, {"where": [AnyOf([ID], LinkFilter(roles=["a"]))]}),
+    ("users with aims by permission", users.page.call, {"where": [AnyOf([ID], LinkFilter(permissions=["a"]))]}),
+    ("aims", aims.page.call, {}),
+    ("aims by title", aims.page.call, {"order_by": "title"}),
+    ("memberships", user_aims.page.call, {}),
+    ("memberships, newest first", user_aims.page.call, {"order_by": "-joined_at"}),
+    ("memberships by role", user_aims.page.call, {"link": LinkFilter(roles=["a"])}),
+    ("aims of a user", users.aims.page.call, {"source": ID}),
+    ("aims of another user", users.aims.page.call, {"source": OTHER}),
+    ("aims of a user by role", users.aims.page.call, {"source": ID, "order_by": "role"}),
+    ("owned aims of a user", users.aims.page.call, {"source": ID, "link": LinkFilter(roles=["a"])}),
+    ("users of an aim", aims.users.page.call, {"source": ID}),
+]
+
+
+def cursor_of(page: Pages, asked: dict[str, Any]) -> str:
+    """The cursor of a first page that has further ones, of rows that have every attribute."""
+
+    class Row:
+        id = user_id = aim_id = ID
+        name = email = title = role = "x"
+        created_at = joined_at = "2024-05-17T12:00:00+00:00"
+
+    Row.record = Row  # type: ignore[attr-defined]
+    rows: Any = [Row, Row]
+    cursor = page(limit=1, **asked).read([rows]).next
+    assert cursor
+    return cursor
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind[0])
+def test_a_cursor_is_of_one_function_ordering_and_filter(kind: tuple[str, Pages, dict[str, Any]]) -> None:
+    name, page, asked = kind
+    cursor = cursor_of(page, asked)
+    for other_name, other_page, other_asked in KINDS:
+        if other_name == name:
+            assert other_page(after=cursor, limit=3, **other_asked).steps
+        else:
+            for side in ("after", "before"):
+                with pytest.raises(InvalidCursor):
+                    other_page(**{side: cursor}, **other_asked)
+
+
+def test_the_order_of_ids_in_a_condition_does_not_matter_to_cursors() -> None:
+    cursor = cursor_of(users.page.call, {"where": [AnyOf([ID, OTHER])]})
+    assert users.page.call(where=[AnyOf([OTHER, ID, OTHER])], after=cursor).steps
