@@ -1,0 +1,76 @@
+"""A way to the server on which round trips are counted: how often the client speaks after the server has answered."""
+
+import socket
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+
+class Wire:
+    """Passes bytes on in both directions, and notes each time that it is the client's turn again."""
+
+    def __init__(self, server: tuple[str, int]) -> None:
+        self.server = server
+        self.round_trips = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self._lock = threading.Lock()
+        self._sockets = [self.listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for one in self._sockets:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = self._connect()
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._sockets += [client, server]
+            answered = threading.Event()
+            answered.set()
+            for source, target, is_client in ((client, server, True), (server, client, False)):
+                threading.Thread(target=self._pass, args=(source, target, is_client, answered), daemon=True).start()
+
+    def _connect(self) -> socket.socket:
+        host, port = self.server
+        if not host.startswith("/"):
+            return socket.create_connection((host, port))
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(f"{host}/.s.PGSQL.{port}")
+        return server
+
+    def _pass(self, source: socket.socket, target: socket.socket, is_client: bool, answered: threading.Event) -> None:
+        with suppress(OSError):
+            while piece := source.recv(1 << 16):
+                with self._lock:
+                    if not is_client:
+                        answered.set()
+                    elif answered.is_set():
+                        self.round_trips += 1
+                        answered.clear()
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def wire(conninfo: str) -> Generator[tuple[str, Wire], None, None]:
+    """Give a conninfo that reaches the same database over a wire, and that wire."""
+    with psycopg.connect(conninfo) as conn:
+        counted = Wire((conn.info.host, conn.info.port))
+    try:
+        yield (
+            make_conninfo(conninfo, host="127.0.0.1", port=counted.port, sslmode="disable", gssencmode="disable"),
+            counted,
+        )
+    finally:
+        counted.close()
