@@ -1,0 +1,89 @@
+"""Both ends of the relation from one test body."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from tests.worlds import World
+from useraim import BrokenReference, aims, users
+from useraim.ids import new_id
+from useraim.relationship import ManyToMany
+from useraim.values import EditAim, EditUser, NewAim, NewUser
+
+Attributes: TypeAlias = tuple[str, tuple[str, ...], datetime]
+
+
+@dataclass(frozen=True)
+class End:
+    """The relation seen from one end: `users.aims` has a user as its source and aims at the far end."""
+
+    name: str
+    relation: ManyToMany[Any, Any, Any, Any, Any, Any]
+    sources: Any
+    far: Any
+    source_id: str
+    far_id: str
+    label: str
+
+    def new(self, label: str, id: UUID | None = None) -> Any:
+        """A far record to create."""
+        return new(self.far, label, id)
+
+    def edit(self, record: Any, label: str) -> Any:
+        """A change to a far record."""
+        return EditAim(record, title=label) if self.far is aims else EditUser(record, name=label)
+
+    def labelled(self, record: Any) -> str:
+        """The name of a user, the title of an aim."""
+        return str(getattr(record, self.label))
+
+    def make_sources(self, call: World, count: int) -> list[Any]:
+        return make(call, self.sources, count)
+
+    def make_far(self, call: World, count: int) -> list[Any]:
+        return make(call, self.far, count)
+
+    def pair(self, source: Any, far: Any) -> tuple[Any, Any]:
+        """The user and the aim, in this order."""
+        return (source, far) if self.sources is users else (far, source)
+
+    def missing(self, error: BrokenReference) -> tuple[tuple[UUID, ...], tuple[UUID, ...]]:
+        """The missing ids of the source's side and of the far one."""
+        return (error.users, error.aims) if self.sources is users else (error.aims, error.users)
+
+    def links(self, call: World, source: Any) -> dict[UUID, Attributes]:
+        """The links of a source as the table has them."""
+        rows = call.execute(
+            f"SELECT {self.far_id}, role, permissions, joined_at FROM user_aims WHERE {self.source_id} = %s",
+            [source.id],
+        )
+        return {far: (role, tuple(permissions), joined_at) for far, role, permissions, joined_at in rows}
+
+    def versions(self, call: World, source: Any) -> dict[UUID, tuple[str, str]]:
+        """What changes whenever a row is rewritten: its place, and the transaction that wrote it."""
+        rows = call.execute(
+            f"SELECT {self.far_id}, ctid::text, xmin::text FROM user_aims WHERE {self.source_id} = %s", [source.id]
+        )
+        return {far: (place, writer) for far, place, writer in rows}
+
+
+USERS_AIMS = End("users.aims", users.aims, users, aims, "user_id", "aim_id", "title")
+AIMS_USERS = End("aims.users", aims.users, aims, users, "aim_id", "user_id", "name")
+ENDS = [USERS_AIMS, AIMS_USERS]
+
+
+def new(repository: Any, label: str, id: Any = None) -> Any:
+    return NewAim(label, id=id) if repository is aims else NewUser(f"{label}@example.org", label, id)
+
+
+def make(call: World, repository: Any, count: int) -> list[Any]:
+    """Create records, in an order that is not the one of their ids."""
+    keys = [new_id() for _ in range(count)]
+    made: list[Any] = call(repository.create_many, [new(repository, f"n-{key}", key) for key in keys])
+    return made[::2] + made[1::2][::-1]
+
+
+def ids(records: Iterable[Any]) -> tuple[UUID, ...]:
+    return tuple(record.id for record in records)
