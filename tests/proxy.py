@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg.conninfo import make_conninfo
 
+_TERMINATE = b"X\0\0\0\x04"  # said on leaving, and not answered
+
 
 class Wire:
     """Passes bytes on in both directions, and notes each time that it is the client's turn again."""
@@ -55,7 +57,7 @@ class Wire:
                 with self._lock:
                     if not is_client:
                         answered.set()
-                    elif answered.is_set():
+                    elif answered.is_set() and piece != _TERMINATE:
                         self.round_trips += 1
                         answered.clear()
                 target.sendall(piece)
