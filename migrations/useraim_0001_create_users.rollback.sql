@@ -1,3 +1,3 @@
 SET LOCAL lock_timeout = '5s';
 
-DROP TABLE users;
+DROP TABLE IF EXISTS users;

@@ -1,7 +1,7 @@
 -- Users: who shares an aim.
 -- depends:
 
-CREATE TABLE users (
+CREATE TABLE IF NOT EXISTS users (
     id         uuid        NOT NULL DEFAULT gen_random_uuid(),
     name       text        NOT NULL,
     email      text        NOT NULL,
@@ -13,8 +13,8 @@ CREATE TABLE users (
 );
 
 -- One account an address, however it is spelt; also the order of pages by e-mail.
-CREATE UNIQUE INDEX users_email_key ON users (lower(email));
+CREATE UNIQUE INDEX IF NOT EXISTS users_email_key ON users (lower(email));
 
 -- The orders of pages, ties broken by id.
-CREATE INDEX users_created_at_idx ON users (created_at, id);
-CREATE INDEX users_name_idx ON users (name, id);
+CREATE INDEX IF NOT EXISTS users_created_at_idx ON users (created_at, id);
+CREATE INDEX IF NOT EXISTS users_name_idx ON users (name, id);

@@ -1,3 +1,3 @@
 SET LOCAL lock_timeout = '5s';
 
-DROP TABLE aims;
+DROP TABLE IF EXISTS aims;

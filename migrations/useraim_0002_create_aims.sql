@@ -1,7 +1,7 @@
 -- Aims: what users share.
 -- depends: useraim_0001_create_users
 
-CREATE TABLE aims (
+CREATE TABLE IF NOT EXISTS aims (
     id          uuid        NOT NULL DEFAULT gen_random_uuid(),
     title       text        NOT NULL,
     description text        NOT NULL DEFAULT '',
@@ -13,5 +13,5 @@ CREATE TABLE aims (
 );
 
 -- The orders of pages, ties broken by id.
-CREATE INDEX aims_created_at_idx ON aims (created_at, id);
-CREATE INDEX aims_title_idx ON aims (title, id);
+CREATE INDEX IF NOT EXISTS aims_created_at_idx ON aims (created_at, id);
+CREATE INDEX IF NOT EXISTS aims_title_idx ON aims (title, id);

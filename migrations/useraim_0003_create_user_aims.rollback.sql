@@ -1,3 +1,3 @@
 SET LOCAL lock_timeout = '5s';
 
-DROP TABLE user_aims;
+DROP TABLE IF EXISTS user_aims;

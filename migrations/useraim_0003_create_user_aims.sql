@@ -4,7 +4,7 @@
 -- The foreign keys lock users and aims against writes for a moment.
 SET LOCAL lock_timeout = '5s';
 
-CREATE TABLE user_aims (
+CREATE TABLE IF NOT EXISTS user_aims (
     user_id uuid NOT NULL,
     aim_id  uuid NOT NULL,
     CONSTRAINT user_aims_pkey PRIMARY KEY (user_id, aim_id),

@@ -7,17 +7,25 @@ COPY cannot share a pipeline with other statements, so a load costs a handful of
 from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable
 from contextlib import contextmanager
 from functools import cache
-from typing import IO, Any, Final, Literal, LiteralString, TypeAlias, cast, overload
+from typing import IO, Any, Final, Literal, LiteralString, TypeAlias, overload
 
 import psycopg
-from psycopg import AsyncConnection, Connection
 
 from useraim import filters, validate
 from useraim.accounts.user_aims import Row
 from useraim.errors import InvalidValue, translate
-from useraim.operation import AsyncDatabase, Database, async_connection, connection, is_async, run, run_async
+from useraim.operation import (
+    AsyncDatabase,
+    Database,
+    Script,
+    async_connection,
+    connection,
+    is_async,
+    run_script,
+    run_script_async,
+)
 from useraim.query import Q, table, to_char_utc
-from useraim.staging import COLUMNS, DROP, STAGE, BulkResult, Rejected, Script, blocks, blocks_async, settle
+from useraim.staging import COLUMNS, DROP, STAGE, BulkResult, Rejected, blocks, blocks_async, settle
 from useraim.statement import Parameters, named
 from useraim.values import LinkFilter, OnMatch
 
@@ -77,7 +85,7 @@ def dump(db: Any, file: IO[bytes], *, link: LinkFilter | None = None) -> Any:
     return _dump_async(db, file, link) if is_async(db) else _dump(db, file, link)
 
 
-def _load(db: Database, rows: Any, script: Script, report: Callable[[int], object]) -> BulkResult:
+def _load(db: Database, rows: Any, script: Script[BulkResult], report: Callable[[int], object]) -> BulkResult:
     with connection(db) as conn, _mapped(), conn.transaction():
         conn.execute(STAGE)
         statement, sending = blocks(rows, conn.info.encoding)
@@ -85,12 +93,14 @@ def _load(db: Database, rows: Any, script: Script, report: Callable[[int], objec
             for block, sent in sending:
                 copy.write(block)
                 report(sent)
-        result = _drive(conn, script)
+        result = run_script(conn, script)
         conn.execute(DROP)
     return result
 
 
-async def _load_async(db: AsyncDatabase, rows: Any, script: Script, report: Callable[[int], object]) -> BulkResult:
+async def _load_async(
+    db: AsyncDatabase, rows: Any, script: Script[BulkResult], report: Callable[[int], object]
+) -> BulkResult:
     async with async_connection(db) as conn:
         with _mapped():
             async with conn.transaction():
@@ -100,29 +110,9 @@ async def _load_async(db: AsyncDatabase, rows: Any, script: Script, report: Call
                     async for block, sent in sending:
                         await copy.write(block)
                         report(sent)
-                result = await _drive_async(conn, script)
+                result = await run_script_async(conn, script)
                 await conn.execute(DROP)
     return result
-
-
-def _drive(conn: Connection[Any], script: Script) -> BulkResult:
-    answer: Any = None
-    while True:
-        try:
-            call = script.send(answer)
-        except StopIteration as end:
-            return cast("BulkResult", end.value)
-        answer = run(conn, call)
-
-
-async def _drive_async(conn: AsyncConnection[Any], script: Script) -> BulkResult:
-    answer: Any = None
-    while True:
-        try:
-            call = script.send(answer)
-        except StopIteration as end:
-            return cast("BulkResult", end.value)
-        answer = await run_async(conn, call)
 
 
 def _dump(db: Database, file: IO[bytes], link: LinkFilter | None) -> None:

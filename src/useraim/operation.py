@@ -10,7 +10,7 @@ from contextlib import (
     nullcontext,
 )
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, get_args, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, get_args, overload
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
@@ -43,6 +43,7 @@ class AsyncPool(Protocol):
         ...
 
 
+Script: TypeAlias = Generator[Call[Any], Any, T]
 Database = Connection[Any] | Pool
 AsyncDatabase = AsyncConnection[Any] | AsyncPool
 
@@ -99,6 +100,30 @@ async def run_async(db: AsyncDatabase, call: Call[T]) -> T:
         return call.read(await _results_async(db, call))
     async with async_connection(db) as conn:
         return call.read(await _results_async(conn, call))
+
+
+def run_script(db: Database, script: Script[T]) -> T:
+    """Make call after call, each answered to the script, until it returns: for what one round trip cannot do."""
+    answer: Any = None
+    while True:
+        try:
+            call = script.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        answer = run(db, call)
+
+
+async def run_script_async(db: AsyncDatabase, script: Script[T]) -> T:
+    """Do what `run_script` does, on an async connection or pool."""
+    answer: Any = None
+    while True:
+        try:
+            call = script.send(answer)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        answer = await run_async(db, call)
 
 
 def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:

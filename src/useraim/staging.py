@@ -1,7 +1,7 @@
 """The stage of a bulk load: how rows are packed for COPY, and the script of calls that takes them over."""
 
 import csv
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -16,7 +16,8 @@ from useraim.accounts.user_aims import membership
 from useraim.adapt import UuidArray, pack_text, pack_texts, pack_time
 from useraim.errors import AlreadyExists, BrokenReference, InvalidValue
 from useraim.ids import in_key_order
-from useraim.statement import Call, Statement, first, from_file, named, single, whole
+from useraim.operation import Script
+from useraim.statement import Statement, first, from_file, named, single, whole
 from useraim.tables import LINK_COLUMNS
 from useraim.values import OnMatch, Pair
 
@@ -63,10 +64,7 @@ class BulkResult:
     rejected: list[Rejected]
 
 
-Script: TypeAlias = Generator[Call[Any], Any, BulkResult]
-
-
-def settle(on_match: OnMatch, *, skip: bool) -> Script:
+def settle(on_match: OnMatch, *, skip: bool) -> Script[BulkResult]:
     """Take the staged rows over: yields the calls to make, receives their results."""
     total, *counts = yield _COUNT.call(first, {})
     if not total:

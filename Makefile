@@ -1,0 +1,55 @@
+# Settings of a PostgreSQL (PGHOST, PGDATABASE, …) come from the environment or from .env; without them a throwaway
+# server is started.
+-include .env
+ifneq ($(wildcard .env),)
+export PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
+endif
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help install demo test check format db bench bench-quick soak clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+install: $(VENV)/installed  ## make the environment in .venv
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: install  ## migrate a server, load real data, answer questions
+	@$(BIN)/python -m useraim.local -- sh -c '$(BIN)/yoyo apply && $(BIN)/python examples/congress.py'
+
+test: install  ## run all tests on a real server
+	$(BIN)/python -m pytest
+
+check: install  ## format, lint, both type checkers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+format: install  ## format and fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+db: install  ## keep a throwaway server running, and print its settings
+	@$(BIN)/python -m useraim.local
+
+bench: install  ## compare with bare psycopg and other libraries
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks
+
+bench-quick: install  ## the same, fewer rounds
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m benchmarks --quick
+
+soak: install  ## long races and property runs
+	$(BIN)/python -m pytest -m soak
+
+clean:  ## remove what can be made again
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
