@@ -80,6 +80,7 @@ def load(path: Path) -> Results:
 
 def versions() -> dict[str, str]:
     found = {"date": f"{datetime.now(UTC):%Y-%m-%d}", "python": platform.python_version(), "cpus": str(os.cpu_count())}
+    found["load before"] = f"{os.getloadavg()[0]:.1f}"
     for name in PACKAGES:
         try:
             found[name] = version(name)
