@@ -10,7 +10,7 @@ import pytest
 from useraim import InvalidCursor, aims, user_aims, users
 from useraim.page import Page, seal, unseal, window
 from useraim.statement import Call
-from useraim.values import AllOf, AnyOf, LinkFilter
+from useraim.values import AllOf, AnyOf, Link, LinkFilter
 
 PLACE = ("2024-05-17T12:00:00+00:00", "01890a5d-ac96-774b-bcce-b302099a8057")
 ID: Any = UUID(int=1)
@@ -20,7 +20,12 @@ OTHER: Any = UUID(int=2)
 def test_a_page_is_iterable_and_has_a_length() -> None:
     page = Page([1, 2], None, "x")
     assert (list(page), len(page), page.next, page.previous) == ([1, 2], 2, None, "x")
-    assert not Page[int]([], None, None).items
+
+
+def test_generic_values_can_be_made_by_their_full_names() -> None:
+    assert Page[int]([1], None, None) == Page([1], None, None)
+    assert AnyOf[Any]([ID]) == AnyOf([ID])
+    assert Link[Any](ID) == Link(ID)
 
 
 @pytest.mark.parametrize("place", [PLACE, ("", ""), ('"\\', "é𝄞\n"), ("x" * 500, "y")], ids=ascii)
