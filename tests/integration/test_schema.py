@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 from tests.conftest import yoyo
 
@@ -140,6 +140,6 @@ def test_yoyo_is_imported_by_those_who_migrate_only() -> None:
 
 
 def test_a_url_is_as_good_as_key_and_value(database: str) -> None:
-    parts: dict[str, Any] = psycopg.conninfo.conninfo_to_dict(database)
+    parts: dict[str, Any] = conninfo_to_dict(database)
     host = str(parts["host"]).replace("/", "%2F")
     assert schema.apply(f"postgresql://{parts['user']}@/{parts['dbname']}?host={host}&port={parts['port']}") == ()
