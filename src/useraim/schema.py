@@ -1,0 +1,225 @@
+"""The migrations from Python: apply them, roll them back, and compare a database with this version of the package.
+
+Plain `yoyo apply` does the same work and may be used in turn. Three things are only here: processes that start at once
+take turns, whoever is killed is not waited for, and a migration and its mark are one transaction (yoyo uses two
+connections, and leaves a migration that is applied but not marked when it is killed in between).
+"""
+
+import time
+from collections.abc import Coroutine, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from glob import escape
+from hashlib import sha256
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, overload
+from uuid import uuid4
+
+import psycopg
+from psycopg import Connection
+from psycopg.conninfo import conninfo_to_dict
+
+from useraim import files
+from useraim.errors import InvalidValue, SchemaOutOfDate
+from useraim.operation import AsyncDatabase, Database, is_async, run, run_async
+from useraim.statement import Call, Statement, first, from_file, nothing, single, whole
+
+_TURN: Final = int.from_bytes(b"useraim")  # the key of an advisory lock of PostgreSQL
+_POLL: Final = 0.1  # seconds
+_STALE: Final = 2.0  # seconds without a lock that any migration needs, after which yoyo's own lock is nobody's
+
+_EXISTS: Final = Statement(
+    "schema.exists",
+    "SELECT to_regclass('_yoyo_migration') IS NOT NULL AND to_regclass('_yoyo_log') IS NOT NULL",
+    single,
+)
+_APPLIED: Final = Statement("schema.status", from_file("applied_migrations.sql"), whole)
+
+_LOG: Final = """
+    INSERT INTO _yoyo_log (id, migration_hash, migration_id, operation, username, comment, created_at_utc)
+    VALUES (%s, %s, %s, %s, current_user, %s, %s)"""
+_MIGRATING: Final = """
+    SELECT FROM pg_locks
+    WHERE locktype = 'relation' AND pid <> pg_backend_pid()
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')"""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Migrations of this package, `applied` or `pending`, in their order.
+
+    `unknown` are others that the database has: of a newer version, or of the application. `edited` are applied ones
+    whose statements have changed since; those that plain yoyo applied carry no checksum and are never named there.
+    """
+
+    applied: tuple[str, ...]
+    pending: tuple[str, ...]
+    unknown: tuple[str, ...]
+    edited: tuple[str, ...]
+
+
+def apply(conninfo: str = "") -> tuple[str, ...]:
+    """Apply what is pending and return its ids; nothing is written when nothing is pending.
+
+    `conninfo` is libpq's, in either form, and names the server itself, not a transaction pooler. When several call at
+    once, one does the work and the others wait for it.
+    """
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        if not status(conn).pending:
+            return ()
+    with _turn(conninfo) as backend:
+        return _move(backend, backend.to_apply(_migrations()), "apply")
+
+
+def rollback(conninfo: str = "", to: str | None = None) -> tuple[str, ...]:
+    """Roll back all migrations, or those after `to`, and return their ids, last one first: their data is lost."""
+    stay = _up_to(to)
+    with psycopg.connect(conninfo, autocommit=True) as conn:
+        if not set(status(conn).applied) - stay:
+            return ()
+    with _turn(conninfo) as backend:
+        return _move(backend, [one for one in backend.to_rollback(_migrations()) if one.id not in stay], "rollback")
+
+
+@overload
+def status(db: Database, /) -> Status: ...
+@overload
+def status(db: AsyncDatabase, /) -> Coroutine[Any, Any, Status]: ...
+def status(db: Any, /) -> Any:
+    """Compare the database with this package, by SELECT alone."""
+    return _status_async(db) if is_async(db) else _status(db)
+
+
+@overload
+def check(db: Database, /) -> None: ...
+@overload
+def check(db: AsyncDatabase, /) -> Coroutine[Any, Any, None]: ...
+def check(db: Any, /) -> Any:
+    """Raise `SchemaOutOfDate` if migrations are pending or edited; a newer schema may have more, and that is fine."""
+    return _check_async(db) if is_async(db) else _verify(_status(db))
+
+
+def _status(db: Database) -> Status:
+    return run(db, _read(run(db, _EXISTS.call(first, {}))))
+
+
+async def _status_async(db: AsyncDatabase) -> Status:
+    return await run_async(db, _read(await run_async(db, _EXISTS.call(first, {}))))
+
+
+async def _check_async(db: AsyncDatabase) -> None:
+    _verify(await _status_async(db))
+
+
+def _read(exists: bool) -> Call[Status]:
+    return _APPLIED.call(_compare, {}) if exists else nothing(_compare(()))
+
+
+def _compare(rows: Iterable[tuple[str, str | None]]) -> Status:
+    known, found = checksums(), dict(rows)
+    return Status(
+        applied=tuple(id for id in known if id in found),
+        pending=tuple(id for id in known if id not in found),
+        unknown=tuple(id for id in found if id not in known),
+        edited=tuple(id for id in known if found.get(id) not in {None, known[id]}),
+    )
+
+
+def _verify(found: Status) -> None:
+    wrong = {"pending": found.pending, "edited": found.edited}
+    if any(wrong.values()):
+        raise SchemaOutOfDate("; ".join(f"{what}: {', '.join(ids)}" for what, ids in wrong.items() if ids))
+
+
+@cache
+def checksums() -> Mapping[str, str]:
+    """Give the ids of this package's migrations in their order, each with the checksum of its statements."""
+    paths = sorted(files.folder("migrations").glob("*.sql"))
+    return {path.stem: _checksum(path) for path in paths if not path.name.endswith(".rollback.sql")}
+
+
+def _checksum(path: Path) -> str:
+    lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    return sha256("\n".join(line for line in lines if line and not line.startswith("--")).encode()).hexdigest()
+
+
+def _up_to(to: str | None) -> set[str]:
+    ids = list(checksums())
+    if to is not None and to not in ids:
+        raise InvalidValue("to", "no such migration")
+    return set() if to is None else set(ids[: ids.index(to) + 1])
+
+
+def _migrations() -> Any:
+    return import_module("yoyo").read_migrations(escape(str(files.folder("migrations"))))
+
+
+@contextmanager
+def _turn(conninfo: str) -> Generator[Any, None, None]:
+    """Give yoyo's backend, when it is our turn: both this package's lock and yoyo's are held meanwhile."""
+    with _backend(conninfo) as backend:
+        _take_turn(backend.connection)
+        if not _found(backend.connection, "SELECT WHERE to_regclass('yoyo_lock') IS NOT NULL"):
+            backend.create_lock_table()
+        _await_yoyo(backend.connection)
+        with backend.lock():
+            backend.ensure_internal_schema_updated()
+            yield backend
+
+
+def _backend(conninfo: str) -> Any:
+    # Not yoyo's get_backend: its URL loses what it cannot spell, and it creates and drops a table each time.
+    connections = import_module("yoyo.connections")
+    uri = connections.DatabaseURI("postgresql+psycopg", None, None, None, None, None, conninfo_to_dict(conninfo))
+    return connections.get_backend_class(uri.scheme)(uri, connections.default_migration_table)
+
+
+def _take_turn(conn: Connection[Any]) -> None:
+    # Asked for again and again: a statement that waits would hold a snapshot, which CREATE INDEX CONCURRENTLY of
+    # whoever has the lock would wait for.
+    while not _found(conn, "SELECT WHERE pg_try_advisory_lock(%s)", _TURN):
+        time.sleep(_POLL)
+
+
+def _await_yoyo(conn: Connection[Any]) -> None:
+    """Wait for a plain yoyo that is at work; remove the lock that a killed one has left."""
+    quiet = time.monotonic()
+    while _found(conn, "SELECT FROM yoyo_lock"):
+        if _found(conn, _MIGRATING):
+            quiet = time.monotonic()
+        elif time.monotonic() - quiet > _STALE:
+            conn.execute("DELETE FROM yoyo_lock")
+        time.sleep(_POLL)
+
+
+def _found(conn: Connection[Any], query: Any, *parameters: object) -> bool:
+    return conn.execute(query, parameters or None).fetchone() is not None
+
+
+def _move(backend: Any, migrations: Iterable[Any], direction: str) -> tuple[str, ...]:
+    return tuple(_move_one(backend, migration, direction) for migration in migrations)
+
+
+def _move_one(backend: Any, migration: Any, direction: str) -> str:
+    migration.load()
+    if not migration.use_transactions:
+        migration.process_steps(backend, direction)
+    with backend.transaction():
+        if migration.use_transactions:
+            migration.process_steps(backend, direction)
+        _mark(backend, migration, direction)
+    return str(migration.id)
+
+
+def _mark(backend: Any, migration: Any, direction: str) -> None:
+    mark, comment = (
+        (backend.mark_one, checksums()[migration.id]) if direction == "apply" else (backend.unmark_one, None)
+    )
+    mark(migration, log=False)
+    # Not yoyo's log_migration: it cannot comment, and fails for a user id without a name, as containers have.
+    now = datetime.now(UTC).replace(tzinfo=None)
+    backend.connection.execute(_LOG, [str(uuid4()), migration.hash, migration.id, direction, comment, now])
