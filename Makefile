@@ -1,13 +1,15 @@
-# Settings of a PostgreSQL (PGHOST, PGDATABASE, …) come from the environment or from .env; without them a throwaway
-# server is started.
--include .env
-ifneq ($(wildcard .env),)
+# PG* of the environment name the server, else those of .env; where neither does, tests and demo start one of their own.
+SERVER := $(PGHOST)$(PGSERVICE)$(PGDATABASE)
+ifeq ($(SERVER)$(wildcard .env),.env)
+include .env
 export PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
+SERVER := .env
 endif
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
 .PHONY: help install demo test check format db bench bench-quick soak clean
 
@@ -22,7 +24,7 @@ $(VENV)/installed: pyproject.toml
 	touch $@
 
 demo: install  ## migrate a server, load real data, answer questions
-	@$(BIN)/python -m useraim.local -- sh -c '$(BIN)/yoyo apply && $(BIN)/python examples/congress.py'
+	@$(ON_A_SERVER) sh -c '$(BIN)/yoyo apply && $(BIN)/python examples/congress.py'
 
 test: install  ## run all tests on a real server
 	$(BIN)/python -m pytest
