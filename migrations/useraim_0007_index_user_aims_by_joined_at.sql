@@ -4,4 +4,6 @@
 
 DROP INDEX CONCURRENTLY IF EXISTS user_aims_joined_at_idx;
 
-CREATE INDEX CONCURRENTLY user_aims_joined_at_idx ON user_aims (joined_at, user_id, aim_id);
+-- Of an expression that only those pages use: for the members of a big aim the planner would take an index of the bare
+-- column too, and then read past the links of all other aims.
+CREATE INDEX CONCURRENTLY user_aims_joined_at_idx ON user_aims (timezone('UTC', joined_at), user_id, aim_id);

@@ -1,7 +1,8 @@
 -- Create one record; without a new row, say which rows are in the way.
 WITH added AS (
-    INSERT INTO {table} (id, {given}) VALUES (%(id)s, {values})
-    ON CONFLICT DO NOTHING
+    INSERT INTO {table} (id, {given})
+    SELECT %(id)s, {values} WHERE NOT EXISTS (SELECT FROM {table} WHERE id = %(id)s)
+    ON CONFLICT ({unique}) DO NOTHING
     RETURNING {columns}
 )
 SELECT

@@ -1,5 +1,6 @@
 -- Change the columns given, if any value differs, and return the row either way.
--- The row is locked first: what is returned is its newest version, also after waiting for another writer.
+-- The row is locked first, and `held` is its newest version, also after waiting for another writer; the table itself
+-- is seen as of the start of the statement.
 WITH held AS MATERIALIZED (
     SELECT {columns} FROM {table} WHERE id = %(id)s FOR NO KEY UPDATE
 ),

@@ -1,5 +1,6 @@
 -- Change a membership, if any value differs, and return its row either way, with whether it was changed.
--- The row is locked first: what is returned is its newest version, also after waiting for another writer.
+-- The row is locked first, and `held` is its newest version, also after waiting for another writer; the table itself
+-- is seen as of the start of the statement, so conditions are on `h`.
 WITH held AS MATERIALIZED (
     SELECT {columns} FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
 ),

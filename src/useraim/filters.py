@@ -11,7 +11,7 @@ from useraim import query, tables, validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import InvalidValue
 from useraim.ids import in_key_order
-from useraim.query import Q, among, count, exists, negate, param
+from useraim.query import Q, among, count, exists, negate, param, same
 from useraim.values import AllOf, AnyOf, CountBetween, Exactly, LinkFilter, NoneOf
 
 LinkShape: TypeAlias = tuple[str, ...]
@@ -42,13 +42,16 @@ def link_shape(link: LinkFilter | None) -> LinkShape:
     return tuple(part for part in parts if getattr(link, part) is not None)
 
 
-def link_criteria(links: Any, shape: LinkShape, prefix: str = "link_") -> list[Any]:
-    """Render a filter on a table or alias of user_aims."""
+def link_criteria(
+    links: Any, shape: LinkShape, prefix: str = "link_", through: Callable[[Any], Any] = same
+) -> list[Any]:
+    """Render a filter on a table or alias of user_aims; `through` is the function of joined_at that is indexed."""
+    joined_at = through(links.joined_at)
     criteria: dict[str, Callable[[str], Any]] = {
         "roles": lambda name: query.among_texts(links.role, name),
         "permissions": lambda name: query.contains(links.permissions, name),
-        "joined_from": lambda name: links.joined_at >= param(name, "timestamptz"),
-        "joined_before": lambda name: links.joined_at < param(name, "timestamptz"),
+        "joined_from": lambda name: joined_at >= through(param(name, "timestamptz")),
+        "joined_before": lambda name: joined_at < through(param(name, "timestamptz")),
     }
     return [criteria[part](prefix + part) for part in shape]
 

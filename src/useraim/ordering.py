@@ -1,6 +1,6 @@
 """Orderings: keys that rows are sorted by, and the place of a row among them, for pages that start anywhere."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,32 +8,29 @@ from uuid import UUID
 
 from useraim import validate
 from useraim.errors import InvalidValue
-from useraim.query import Tuple, direction, lower, param
+from useraim.query import Tuple, direction, param, same
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A part of an ordering: a column, its type, and whether it is compared without regard to case."""
+    """A part of an ordering: a column, its type, and the function of it that is compared, if not itself."""
 
     column: str
     type: str
-    fold: bool = False
+    through: Callable[[Any], Any] = same
 
     def term(self, rows: Any) -> Any:
         """Render the key of a table or alias."""
-        return self._folded(rows.field(self.column))
+        return self.through(rows.field(self.column))
 
     def placeholder(self, name: str) -> Any:
         """Render a place to compare with."""
-        return self._folded(param(name, self.type))
+        return self.through(param(name, self.type))
 
     def place(self, row: object) -> str:
         """Spell the key of a row that was read, to be bound to `placeholder` later."""
         value: datetime | UUID | str = getattr(row, self.column)
         return value.isoformat() if isinstance(value, datetime) else str(value)
-
-    def _folded(self, term: Any) -> Any:
-        return lower(term) if self.fold else term
 
 
 ID = Key("id", "uuid")

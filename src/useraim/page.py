@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from useraim import validate
 from useraim.errors import InvalidCursor, InvalidValue
+from useraim.values import refuse_assignment
 
 T = TypeVar("T")
 
@@ -31,6 +32,9 @@ class Page(Generic[T]):
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+Page.__setattr__ = refuse_assignment  # type: ignore[method-assign]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,16 @@ uuid_send: Any = pypika.CustomFunction("uuid_send", ["id"])
 _any: Any = pypika.CustomFunction("ANY", ["array"])
 
 
+def same(term: Any) -> Any:
+    """Compare a term itself."""
+    return term
+
+
+def in_utc(term: Any) -> Any:
+    """Compare a time by the expression that its index over all memberships is built on."""
+    return pypika.CustomFunction("timezone", ["zone", "time"])("UTC", term)
+
+
 def table(name: str, alias: str | None = None) -> Any:
     """Name a table whose attributes are its columns."""
     return pypika.Table(name).as_(alias) if alias else pypika.Table(name)
@@ -52,9 +62,7 @@ def contains(term: Any, name: str) -> Any:
 
 def to_char_utc(term: Any) -> Any:
     """Spell a time in ISO 8601 and UTC, whatever the session's settings."""
-    return pypika.CustomFunction("to_char", ["time", "format"])(
-        pypika.CustomFunction("timezone", ["zone", "time"])("UTC", term), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
-    )
+    return pypika.CustomFunction("to_char", ["time", "format"])(in_utc(term), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 
 
 def direction(descending: bool) -> Any:

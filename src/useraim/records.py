@@ -153,8 +153,9 @@ class Records(Generic[Id, R, New, Far]):
             if same_id is not None:
                 raise AlreadyExists(f"{self.table.name}_pkey", (same_id,))
             # A row that another transaction committed meanwhile stands in the way without being seen.
-            name = f"{unique}_key" if unique else "pkey"
-            raise AlreadyExists(f"{self.table.name}_{name}", () if same_value is None else (same_value,))
+            if unique is None:
+                raise AlreadyExists(f"{self.table.name}_pkey", (key,))
+            raise AlreadyExists(f"{self.table.name}_{unique}_key", () if same_value is None else (same_value,))
 
         return self._create_one.call(read, {"id": key, **record})
 
@@ -209,6 +210,7 @@ class Records(Generic[Id, R, New, Far]):
             table=table.name,
             given=", ".join(table.given),
             values=", ".join(f"%({name})s" for name in table.given),
+            unique=f"lower({unique})" if unique else "id",
             columns=table.listed(),
             same=same,
         )
@@ -278,7 +280,7 @@ def _update(table: Table[Any], given: tuple[str, ...]) -> Statement[tuple[Any, .
         returned=table.listed("t"),
         taken=taken,
         changes=", ".join(f"{name} = %({name})s" for name in given),
-        old=", ".join(f"t.{name}" for name in given),
+        old=", ".join(f"h.{name}" for name in given),
         new=", ".join(f"%({name})s::text" for name in given),
     )
     return Statement(f"{table.name}.update", query, whole)

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from useraim import validate
 from useraim.ordering import CREATED_AT, Key
+from useraim.query import lower
 from useraim.values import Aim, User, UserAim
 
 R = TypeVar("R", bound=User | Aim)
@@ -60,7 +61,7 @@ USERS: Final = Table(
     row=User,
     link="user_id",
     given={"name": lambda value, field: validate.text(value, field, 200), "email": validate.email},
-    orders={"created_at": CREATED_AT, "name": Key("name", "text"), "email": Key("email", "text", fold=True)},
+    orders={"created_at": CREATED_AT, "name": Key("name", "text"), "email": Key("email", "text", lower)},
     label="name",
     unique="email",
 )

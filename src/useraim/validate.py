@@ -11,7 +11,7 @@ from useraim.errors import InvalidValue
 
 T = TypeVar("T")
 
-_UUID_TEXT = re.compile(r"(?:urn:uuid:)?\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE)
+_UUID_TEXT = re.compile(r"(?:urn:uuid:)?\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE | re.ASCII)
 _FIRST_YEAR: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _MAX_BIGINT: Final = 2**63 - 1
 
@@ -30,7 +30,7 @@ def uuid(value: object, field: str) -> UUID:
     if isinstance(value, UUID):
         return value
     if isinstance(value, str) and _UUID_TEXT.fullmatch(value):
-        return UUID(value)
+        return UUID(value.lower())
     raise InvalidValue(field, f"a UUID is needed, not {_kind(value)}")
 
 

@@ -1,7 +1,7 @@
 """The values that go in and come out: frozen records, links with their attributes, changes, filters and conditions."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 from datetime import datetime
 from typing import Generic, Literal, TypeAlias, TypeVar
 from uuid import UUID
@@ -201,5 +201,15 @@ class CountBetween:
         if self.at_most is not None:
             validate.number(self.at_most, "at_most", 0)
 
+
+def refuse_assignment(value: object, name: str, _: object) -> None:
+    """Keep a frozen value as it is."""
+    raise FrozenInstanceError(f"cannot assign to field {name!r}")
+
+
+for _generic in (Link, Linked, AnyOf, AllOf, NoneOf, Exactly):
+    # `Link[AimId](…)` tries to note its type on the value. Until Python 3.12 dataclasses that are frozen and slotted
+    # answer with a TypeError, which typing does not expect.
+    _generic.__setattr__ = refuse_assignment  # type: ignore[method-assign]
 
 Condition: TypeAlias = AnyOf[Ref_co] | AllOf[Ref_co] | NoneOf[Ref_co] | Exactly[Ref_co] | CountBetween

@@ -10,7 +10,6 @@ from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
 from useraim.ids import in_key_order
 from useraim.memberships import ATTRIBUTES, Given, Shape
-from useraim.query import Q, among, param, table
 from useraim.records import creation_arrays, creation_statement, creations, refuse_taken
 from useraim.statement import Call, Statement, from_file, nothing, single, whole
 from useraim.tables import USERS, Ends
@@ -44,7 +43,8 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bo
 
     keys, given, arrays = _arrays(links)
     call = _put(ends, given, on_match, replacing).call(read, {"source": source, "far": keys, **arrays})
-    return call.after(lock(ends, source)) if replacing else call
+    # An update locks links that exist: beside a replace, which first writes and then removes, that could deadlock.
+    return call.after(lock(ends, source)) if replacing or (on_match == "update" and given) else call
 
 
 def lock(ends: Ends, source: UUID) -> Call[int]:
@@ -67,7 +67,7 @@ def update(ends: Ends, source: UUID, links: Wanted) -> Call[Changes]:
         return _changes(links, rows)
 
     keys, given, arrays = _arrays(links)
-    return _update(ends, given).call(read, {"source": source, "far": keys, **arrays})
+    return _update(ends, given).call(read, {"source": source, "far": keys, **arrays}).after(lock(ends, source))
 
 
 def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
@@ -183,11 +183,13 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
             f" WHERE m.{source.link} = %(source)s AND m.{far.link} = ANY (%(far)s::uuid[])"
         ),
     )
-    removed = (
-        f"DELETE FROM user_aims WHERE {source.link} = %(source)s AND {far.link} <> ALL (%(far)s::uuid[])\n"
-        f"        AND NOT EXISTS (SELECT FROM refused)\n    RETURNING {far.link}"
-    )
-    return memberships.put(keys, given, on_match, removed if replacing else "")
+    others = f"AND {far.link} <> ALL (%(far)s::uuid[]) AND NOT EXISTS (SELECT FROM refused)"
+    removed = _clear(ends, but=others) if replacing else ""
+    return memberships.put(keys, given, on_match, removed)
+
+
+def _clear(ends: Ends, *, but: str = "") -> str:
+    return from_file("clear_links.sql", source_id=ends.source.link, far_id=ends.far.link, but=but)
 
 
 @cache
@@ -215,11 +217,10 @@ def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
 
 @cache
 def _remove(ends: Ends, *, everything: bool) -> Statement[UUID]:
-    rows = table("user_aims")
-    query = Q.from_(rows).delete().where(rows.field(ends.source.link) == param("source"))
-    if not everything:
-        query = query.where(among(rows.field(ends.far.link), "far"))
-    return Statement(f"{ends.name}.{'clear' if everything else 'remove'}", query.returning(ends.far.link), single)
+    if everything:
+        return Statement(f"{ends.name}.clear", _clear(ends), single)
+    query = from_file("remove_links.sql", source_id=ends.source.link, far_id=ends.far.link)
+    return Statement(f"{ends.name}.remove", query, single)
 
 
 @cache

@@ -14,7 +14,7 @@ from useraim.memberships import Given, Shape
 from useraim.operation import operation
 from useraim.ordering import Key
 from useraim.page import Page, Window, window
-from useraim.query import Q, false, param, table
+from useraim.query import Q, false, in_utc, param, table
 from useraim.query import count as number
 from useraim.statement import Call, Statement, first, first_or_none, from_file, nothing, single, whole
 from useraim.stream import stream_operation
@@ -30,7 +30,7 @@ Row: TypeAlias = NewUserAim | UserAim | PairRef
 _COLUMNS: Final = columns(UserAim)
 _LISTED: Final = ", ".join(_COLUMNS)
 _RETURNED: Final = ", ".join(f"m.{name}" for name in _COLUMNS)
-_KEYS: Final = (Key("joined_at", "timestamptz"), Key("user_id", "uuid"), Key("aim_id", "uuid"))
+_KEYS: Final = (Key("joined_at", "timestamptz", in_utc), Key("user_id", "uuid"), Key("aim_id", "uuid"))
 _PAIRS: Final = memberships.Keys(
     name="user_aims.put_many",
     columns="user_id, aim_id",
@@ -309,9 +309,9 @@ def _update(given: tuple[str, ...], conditional: bool) -> Statement[tuple[bool, 
     if not given:
         return Statement("user_aims.update", Q.from_(_rows).select(false, *_COLUMNS).where(_one), _changed)
     new = ", ".join(f"%({name})s::{memberships.ATTRIBUTES[name].type}" for name in given)
-    differs = f"({', '.join(f'm.{name}' for name in given)}) IS DISTINCT FROM ({new})"
+    differs = f"({', '.join(f'h.{name}' for name in given)}) IS DISTINCT FROM ({new})"
     changes = ", ".join(f"{name} = %({name})s" for name in given)
-    return _changing("update", changes, "m.role = %(if_role)s AND " * conditional + differs)
+    return _changing("update", changes, "h.role = %(if_role)s AND " * conditional + differs)
 
 
 def _changed(updated: bool, *row: Any) -> tuple[bool, UserAim]:
@@ -327,13 +327,13 @@ _GRANT: Final = _changing(
     "grant",
     "permissions = m.permissions || ARRAY(SELECT p FROM unnest(%(permissions)s::text[]) WITH ORDINALITY AS g (p, n)"
     " WHERE p <> ALL (m.permissions) ORDER BY n)",
-    "NOT m.permissions @> %(permissions)s::text[]",
+    "NOT h.permissions @> %(permissions)s::text[]",
 )
 _REVOKE: Final = _changing(
     "revoke",
     "permissions = ARRAY(SELECT p FROM unnest(m.permissions) WITH ORDINALITY AS g (p, n)"
     " WHERE p <> ALL (%(permissions)s::text[]) ORDER BY n)",
-    "m.permissions && %(permissions)s::text[]",
+    "h.permissions && %(permissions)s::text[]",
 )
 
 
@@ -359,7 +359,7 @@ def _page_call(
 @lru_cache(maxsize=256)
 def _page(link: tuple[str, ...], descending: bool, direction: str) -> Statement[UserAim]:
     query = Q.from_(_rows).select(*_COLUMNS)
-    for part in filters.link_criteria(_rows, link):
+    for part in filters.link_criteria(_rows, link, through=in_utc):
         query = query.where(part)
     terms = [key.term(_rows) for key in _KEYS]
     query = ordering.seek(query, terms, _KEYS, descending=descending, start=direction)
@@ -369,6 +369,6 @@ def _page(link: tuple[str, ...], descending: bool, direction: str) -> Statement[
 @lru_cache(maxsize=256)
 def _count(link: tuple[str, ...]) -> Statement[int]:
     query = Q.from_(_rows).select(number)
-    for part in filters.link_criteria(_rows, link):
+    for part in filters.link_criteria(_rows, link, through=in_utc):
         query = query.where(part)
     return Statement("user_aims.count", query, single)
