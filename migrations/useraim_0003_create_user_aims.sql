@@ -11,3 +11,6 @@ CREATE TABLE IF NOT EXISTS user_aims (
     CONSTRAINT user_aims_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE,
     CONSTRAINT user_aims_aim_id_fkey FOREIGN KEY (aim_id) REFERENCES aims (id) ON DELETE CASCADE
 );
+
+-- Fails if the table is another application's.
+ALTER TABLE user_aims VALIDATE CONSTRAINT user_aims_aim_id_fkey;

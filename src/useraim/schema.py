@@ -7,7 +7,7 @@ connections, and leaves a migration that is applied but not marked when it is ki
 
 import time
 from collections.abc import Coroutine, Generator, Iterable, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -162,6 +162,9 @@ def _migrations() -> Any:
 def _turn(conninfo: str) -> Generator[Any, None, None]:
     """Give yoyo's backend, when it is our turn: both this package's lock and yoyo's are held meanwhile."""
     with _backend(conninfo) as backend:
+        with suppress(psycopg.errors.InvalidParameterValue):  # where the server's system cannot tell
+            # Without it what a killed process has begun goes on, and keeps the lock, until it is done.
+            backend.connection.execute("SET client_connection_check_interval = '1s'")
         _take_turn(backend.connection)
         if not _found(backend.connection, "SELECT WHERE to_regclass('yoyo_lock') IS NOT NULL"):
             backend.create_lock_table()

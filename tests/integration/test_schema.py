@@ -5,6 +5,8 @@ import multiprocessing
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 from typing import Any
 
 import psycopg
@@ -58,6 +60,65 @@ def test_a_killed_process_is_recovered_from(empty: str) -> None:
     with psycopg.connect(empty) as conn:
         assert conn.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
         assert conn.execute("SELECT count(*) FROM yoyo_lock").fetchone() == (0,)
+
+
+@pytest.mark.parametrize("table", ["users", "aims", "user_aims"])
+def test_a_table_of_another_application_is_neither_taken_over_nor_dropped(empty: str, table: str) -> None:
+    columns = "id uuid, name text, email text, title text, user_id uuid, aim_id uuid, created_at timestamptz"
+    with psycopg.connect(empty) as conn:
+        conn.execute(f"CREATE TABLE {table} ({columns})".encode())
+    with pytest.raises(psycopg.errors.UndefinedObject):
+        schema.apply(empty)
+    schema.rollback(empty)
+    with psycopg.connect(empty) as conn:
+        assert conn.execute("SELECT to_regclass(%s)::text", [table]).fetchone() == (table,)
+
+
+def test_a_plain_yoyo_at_work_is_waited_for(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    schema.apply(empty)
+    schema.rollback(empty)
+    monkeypatch.setattr(schema, "_STALE", 0.3)
+    with psycopg.connect(empty) as migration, psycopg.connect(empty, autocommit=True) as lock:
+        lock.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
+        migration.execute("CREATE TABLE working (id int); LOCK TABLE _yoyo_log IN SHARE UPDATE EXCLUSIVE MODE")
+        with ThreadPoolExecutor() as threads:
+            applied = threads.submit(schema.apply, empty)
+            sleep(1)
+            assert not applied.done()
+            assert lock.execute("DELETE FROM yoyo_lock").rowcount == 1
+            migration.rollback()
+            assert applied.result() == ALL
+
+
+def test_whoever_is_killed_in_the_middle_is_not_waited_for(empty: str) -> None:
+    """Killed while an index build waits for a writer; the next one finds the lock and the half-built index."""
+    schema.apply(empty)
+    schema.rollback(empty, to=ALL[4])
+    with psycopg.connect(empty) as writer:
+        writer.execute("LOCK TABLE user_aims IN ROW EXCLUSIVE MODE")
+        program = [sys.executable, "-c", f"from useraim import schema; schema.apply({empty!r})"]
+        with subprocess.Popen(program) as process, psycopg.connect(empty, autocommit=True) as watch:
+            while not watch.execute("SELECT 1 FROM pg_index WHERE NOT indisvalid").fetchone():
+                sleep(0.02)
+            process.kill()
+    assert schema.apply(empty) == ALL[5:]
+    with psycopg.connect(empty) as conn:
+        assert conn.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
+        assert conn.execute("SELECT count(*) FROM yoyo_lock").fetchone() == (0,)
+
+
+def test_a_failed_migration_leaves_neither_its_work_nor_its_mark_nor_a_lock(empty: str) -> None:
+    schema.apply(empty)
+    schema.rollback(empty, to=ALL[1])
+    with psycopg.connect(empty) as conn:
+        conn.execute("CREATE VIEW user_aims AS SELECT 1 AS one")
+    with pytest.raises(psycopg.Error):
+        schema.apply(empty)
+    with psycopg.connect(empty) as conn:
+        assert schema.status(conn).applied == ALL[:2]
+        assert conn.execute("SELECT count(*) FROM yoyo_lock").fetchone() == (0,)
+        conn.execute("DROP VIEW user_aims")
+    assert schema.apply(empty) == ALL[2:]
 
 
 def test_rollback_stops_at_the_migration_that_stays(empty: str) -> None:
