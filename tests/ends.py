@@ -27,6 +27,10 @@ class End:
     far_id: str
     label: str
 
+    @property
+    def far_table(self) -> str:
+        return self.name.split(".")[1]
+
     def new(self, label: str, id: UUID | None = None) -> Any:
         """A far record to create."""
         return new(self.far, label, id)
