@@ -2,7 +2,7 @@
 SERVER := $(PGHOST)$(PGSERVICE)$(PGDATABASE)
 ifeq ($(SERVER)$(wildcard .env),.env)
 include .env
-export PGHOST PGPORT PGUSER PGPASSWORD PGDATABASE
+export $(filter PG%,$(.VARIABLES))
 SERVER := .env
 endif
 
