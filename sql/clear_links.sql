@@ -1,5 +1,6 @@
--- Unlink far records, all or all but some, in key order: ANY (ARRAY[…]) leaves the planner only a loop over the sorted ids.
-DELETE FROM user_aims m
-USING (SELECT {far_id} AS id FROM user_aims WHERE {source_id} = %(source)s {but} ORDER BY {far_id}) AS w
-WHERE m.{source_id} = %(source)s AND m.{far_id} = ANY (ARRAY[w.id])
-RETURNING m.{far_id}
+-- Unlink all far records; the source is locked before the first link, as in remove_links.sql.
+WITH held AS MATERIALIZED (
+    SELECT id FROM {source} WHERE id = %(source)s FOR NO KEY UPDATE
+)
+DELETE FROM user_aims WHERE {source_id} = %(source)s AND EXISTS (SELECT FROM held)
+RETURNING {far_id}

@@ -1,6 +1,7 @@
 -- Change attributes of links that exist, where a value differs; one that does not exist stops all of it.
-WITH wanted ({far_id}{names}) AS MATERIALIZED (
-    SELECT w.{far_id}{casts} FROM unnest({arrays}) AS w ({far_id}{names})
+-- ANY (ARRAY[…]) leaves the planner only a loop over what is wanted, in key order, as writers of many sources need it.
+WITH wanted ({source_id}, {far_id}{names}) AS MATERIALIZED (
+    SELECT %(source)s::uuid, w.{far_id}{casts} FROM unnest({arrays}) AS w ({far_id}{names})
 ),
 absent AS MATERIALIZED (
     SELECT w.{far_id} FROM wanted w
@@ -9,9 +10,8 @@ absent AS MATERIALIZED (
 ),
 updated AS (
     UPDATE user_aims m SET {changes} FROM wanted w
-    -- ANY (ARRAY[…]) leaves the planner only a loop over what is wanted, which is in key order.
-    WHERE m.{source_id} = %(source)s AND m.{far_id} = ANY (ARRAY[w.{far_id}]) AND NOT EXISTS (SELECT FROM absent)
-        AND ({old}) IS DISTINCT FROM ({new})
+    WHERE m.{source_id} = ANY (ARRAY[w.{source_id}]) AND m.{far_id} = ANY (ARRAY[w.{far_id}])
+        AND NOT EXISTS (SELECT FROM absent) AND ({old}) IS DISTINCT FROM ({new})
     RETURNING m.{far_id}
 )
 SELECT 'absent' AS outcome, {far_id} FROM absent

@@ -75,9 +75,8 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
     if ids == []:
         return nothing(Changes())
     far = {} if ids is None else {"far": UuidArray(in_key_order(ids))}
-    return _remove(ends, everything=ids is None).call(
-        lambda rows: Changes(removed=tuple(in_key_order(rows))), {"source": source, **far}
-    )
+    statement = _remove(ends, "clear" if ids is None else "remove")
+    return statement.call(lambda rows: Changes(removed=tuple(in_key_order(rows))), {"source": source, **far})
 
 
 def create(ends: Ends, new: type[object], source: UUID, values: list[Any], given: Given) -> Call[list[Linked[Any]]]:
@@ -183,13 +182,11 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
             f" WHERE m.{source.link} = %(source)s AND m.{far.link} = ANY (%(far)s::uuid[])"
         ),
     )
-    others = f"AND {far.link} <> ALL (%(far)s::uuid[]) AND NOT EXISTS (SELECT FROM refused)"
-    removed = _clear(ends, but=others) if replacing else ""
-    return memberships.put(keys, given, on_match, removed)
-
-
-def _clear(ends: Ends, *, but: str = "") -> str:
-    return from_file("clear_links.sql", source_id=ends.source.link, far_id=ends.far.link, but=but)
+    removed = (
+        f"DELETE FROM user_aims WHERE {source.link} = %(source)s AND {far.link} <> ALL (%(far)s::uuid[])\n"
+        f"        AND NOT EXISTS (SELECT FROM refused)\n    RETURNING {far.link}"
+    )
+    return memberships.put(keys, given, on_match, removed if replacing else "")
 
 
 @cache
@@ -216,11 +213,10 @@ def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
 
 
 @cache
-def _remove(ends: Ends, *, everything: bool) -> Statement[UUID]:
-    if everything:
-        return Statement(f"{ends.name}.clear", _clear(ends), single)
-    query = from_file("remove_links.sql", source_id=ends.source.link, far_id=ends.far.link)
-    return Statement(f"{ends.name}.remove", query, single)
+def _remove(ends: Ends, name: str) -> Statement[UUID]:
+    source, far = ends
+    query = from_file(f"{name}_links.sql", source=source.name, source_id=source.link, far_id=far.link)
+    return Statement(f"{ends.name}.{name}", query, single)
 
 
 @cache
