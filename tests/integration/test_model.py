@@ -10,7 +10,14 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End
 
 from useraim import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound, user_aims
@@ -177,8 +184,8 @@ class Relation(RuleBasedStateMachine):
     conn: psycopg.Connection[Any]
     started: datetime
 
-    @initialize()
-    def start(self) -> None:
+    @initialize(rows=st.lists(st.tuples(PLACES, PLACES, GIVEN), min_size=5, max_size=20))
+    def start(self, rows: list[tuple[int, int, Given]]) -> None:
         self.conn.execute("DELETE FROM users")
         self.conn.execute("DELETE FROM aims")
         self.model = Model()
@@ -189,6 +196,7 @@ class Relation(RuleBasedStateMachine):
             random.shuffle(self.ids[end.source_id])
             for id in self.ids[end.source_id][:POOL]:
                 self.create_record(end, id)
+        self.put_many([row for row in rows if POOL not in row[:2]], "update")
 
     def create_record(self, end: End, id: Any) -> None:
         label = self.fresh_label()
@@ -267,6 +275,7 @@ class Relation(RuleBasedStateMachine):
         key, far = self.source(end, source), [self.far(end, place) for place in named]
         self.same(lambda: Changes(removed=self.model.unlink(end, key, set(far))), end.relation.remove, key, iter(far))
 
+    @precondition(lambda self: len(self.model.links) > POOL)
     @rule(end=END, source=PLACES)
     def clear(self, end: End, source: int) -> None:
         key = self.source(end, source)
@@ -331,11 +340,12 @@ class Relation(RuleBasedStateMachine):
         both = self.ids["user_id"][old], self.ids["user_id"][new]
         self.same(lambda: self.model.merge(*both), user_aims.merge, *both)
 
-    @rule(pairs=st.lists(st.tuples(PLACES, PLACES), max_size=8))
+    @rule(pairs=st.lists(st.tuples(PLACES, PLACES), min_size=1, max_size=8))
     def delete_many(self, pairs: list[tuple[int, int]]) -> None:
         keys = list(dict.fromkeys((self.ids["user_id"][user], self.ids["aim_id"][aim]) for user, aim in pairs))
         self.same(lambda: tuple(key for key in keys if self.model.links.pop(key, None)), user_aims.delete_many, keys)
 
+    @precondition(lambda self: len(self.model.links) > POOL)
     @rule(end=END, place=st.integers(0, POOL - 1), again=st.booleans())
     def delete_a_record(self, end: End, place: int, again: bool) -> None:
         """Its links go; often another takes its place, so that there is something left to link."""
@@ -453,7 +463,7 @@ def play(database: str, examples: int, steps: int) -> None:
 
 
 def test_calls_do_what_the_model_does(database: str) -> None:
-    play(database, examples=80, steps=30)
+    play(database, examples=150, steps=30)
 
 
 @pytest.mark.soak
