@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class World:
-    """Calls operations on a connection: `call(users.create, email=…)` is `users.create(conn, email=…)`, or its await."""
+    """Calls operations: `call(users.create, email=…)` is `users.create(conn, email=…)`, or its await."""
 
     def __init__(self, db: Connection[Any] | AsyncConnection[Any], runner: asyncio.Runner) -> None:
         self.db = db
