@@ -17,10 +17,10 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End, ids, make, new
 from tests.races import second_of
 from tests.worlds import World
-
 from useraim import AlreadyExists, BrokenReference, Conflict, NotFound, aims, user_aims, users
 from useraim.ids import new_id
 from useraim.values import Changes, Link, Linked, NewUserAim, User, UserAim
@@ -322,6 +322,10 @@ class TestWritesOfExistingLinks:
             ("remove", "replace by nothing"),
             ("put_many", "delete_many"),
             ("put_many", "update"),
+            ("put_many", "remove"),
+            ("put_many", "clear"),
+            ("put_many", "replace"),
+            ("delete_many", "replace by nothing"),
         ],
     )
     def test_never_fail(
