@@ -33,7 +33,7 @@ check: install  ## format, lint, both type checkers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 format: install  ## format and fix what can be fixed
 	$(BIN)/ruff check --fix .

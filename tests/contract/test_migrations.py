@@ -12,8 +12,8 @@ import psycopg
 import pytest
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from tests.conftest import ROOT, yoyo
 
+from tests.conftest import ROOT, yoyo
 from useraim import local
 
 Conn = Connection[Any]

@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
-from tests.proxy import Wire, wire
 
+from tests.proxy import Wire, wire
 from useraim import AlreadyExists, aims, user_aims, users
 from useraim.values import AllOf, EditAim, EditUser, Link, LinkFilter, NewAim, NewUser, NewUserAim
 

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg.pq import ExecStatus
-from tests.calls import ID, LINK, MARK, OTHER, Shape, every_shape
 
+from tests.calls import ID, LINK, MARK, OTHER, Shape, every_shape
 from useraim import aims, user_aims, users
 from useraim.operation import Operation
 from useraim.stream import Stream

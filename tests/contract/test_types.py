@@ -10,8 +10,8 @@ from uuid import UUID
 
 import pytest
 from psycopg import AsyncConnection, Connection
-from tests.conftest import ROOT
 
+from tests.conftest import ROOT
 from useraim import aims, user_aims, users
 from useraim.ids import AimId, UserId
 from useraim.page import Page

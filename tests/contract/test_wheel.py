@@ -12,6 +12,7 @@ from zipfile import ZipFile
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
+
 from tests.conftest import ROOT, TEMPLATE
 
 PROGRAM = """

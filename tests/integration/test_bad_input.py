@@ -9,8 +9,8 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.worlds import World
 
+from tests.worlds import World
 from useraim import InvalidCursor, InvalidValue, aims, user_aims, users
 from useraim.values import (
     AllOf,

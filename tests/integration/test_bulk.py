@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 from psycopg_pool import ConnectionPool
-from tests.worlds import World
 
+from tests.worlds import World
 from useraim import (
     AlreadyExists,
     BrokenReference,

@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+
 from tests.paging import there_and_back
 from tests.worlds import World
-
 from useraim import aims, user_aims, users
 from useraim.values import (
     AllOf,

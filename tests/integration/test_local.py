@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
-from tests.conftest import ROOT
 
+from tests.conftest import ROOT
 from useraim import local
 
 COMMAND = [sys.executable, "-m", "useraim.local"]

@@ -18,8 +18,8 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End
 
+from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End
 from useraim import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound, user_aims
 from useraim.ids import new_id
 from useraim.operation import Operation

@@ -13,10 +13,10 @@ from uuid import UUID, uuid4
 import psycopg
 import psycopg_pool
 import pytest
+
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End, ids, make
 from tests.paging import onward, there_and_back
 from tests.worlds import World
-
 from useraim import InvalidCursor, InvalidValue, aims, user_aims, users
 from useraim.values import Link, Linked, LinkFilter
 

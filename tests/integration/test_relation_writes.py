@@ -7,9 +7,9 @@ from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, Attributes, End, ids, make
 from tests.worlds import World
-
 from useraim import AlreadyExists, BrokenReference, InvalidValue, NotFound, aims, users
 from useraim.values import Changes, EditAim, EditUser, Link, Linked, NewAim, NewUser
 

@@ -13,8 +13,8 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
-from tests.conftest import yoyo
 
+from tests.conftest import yoyo
 from useraim import InvalidValue, SchemaOutOfDate, schema
 
 ALL = tuple(schema.checksums())

@@ -4,8 +4,8 @@ import random
 from fractions import Fraction
 
 import pytest
-from tests.worlds import World
 
+from tests.worlds import World
 from useraim import InvalidValue, NewAim, NewUser, aims, user_aims, users
 from useraim.values import Aim, User
 

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import psycopg
 import pytest
+
 from tests.paging import there_and_back
 from tests.races import second_of
 from tests.worlds import World
-
 from useraim import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound, aims, user_aims, users
 from useraim.ids import AimId, UserId
 from useraim.values import Aim, Changes, LinkFilter, NewUserAim, User, UserAim
