@@ -99,15 +99,19 @@ def page(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, asked: Wi
 
 def scope(ends: Ends, source: UUID, link: LinkFilter | None, by: Order) -> str:
     """Name what a cursor belongs to: the relation and its source, the ordering and the filter."""
-    return repr((ends.name, source, tuple(by), sorted(filters.link_parameters(link).items())))
+    return repr((ends.name, source.int, tuple(by), sorted(filters.link_parameters(link).items())))
 
 
 def count(ends: Ends, sources: list[Any], link: LinkFilter | None) -> Call[dict[Any, int]]:
     """Count links of many sources."""
     statement = _count(ends, filters.link_shape(link))
     parameters = {"sources": UuidArray(sources), **filters.link_parameters(link)}
-    zeros = dict.fromkeys(sources, 0)
-    return statement.call(lambda rows: zeros | dict(rows), parameters) if sources else nothing(zeros)
+
+    def read(rows: list[tuple[bytes, int]]) -> dict[Any, int]:
+        counts = dict(rows)
+        return {source: counts.get(source.bytes, 0) for source in sources}
+
+    return statement.call(read, parameters) if sources else nothing({})
 
 
 def count_by_role(ends: Ends, sources: list[Any]) -> Call[dict[Any, dict[str, int]]]:
@@ -196,7 +200,7 @@ def _load(
     links = _where(links.where(among(_LINKS.field(ends.source.link), "sources")), link)
     terms = _terms(ends, far, by)
     source, key = _LINKS.field(ends.source.link), _LINKS.field(ends.far.link)
-    # Ids come as plain bytes here: they only name records that are there already, so no UUID is made of them.
+    # Ids come as plain bytes here: they only name records that are there already, and looking up UUIDs is slow.
     columns = [_LINKS.field(name) for name in LINK_COLUMNS]
     if limited:
         place = row_number().over(source).orderby(*terms, order=direction(by.descending)).as_("place")
@@ -222,7 +226,7 @@ def _load(
 @lru_cache(maxsize=256)
 def _count(ends: Ends, link: LinkShape) -> Statement[tuple[Any, int]]:
     source = _LINKS.field(ends.source.link)
-    query = Q.from_(_LINKS).select(source, size).where(among(source, "sources"))
+    query = Q.from_(_LINKS).select(uuid_send(source), size).where(among(source, "sources"))
     return Statement(f"{ends.name}.count", _where(query, link).groupby(source), whole)
 
 
