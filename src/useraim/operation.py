@@ -137,7 +137,7 @@ def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
         return [cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
-            raise known from error
+            raise call.error(known) from error
         raise
 
 
@@ -153,7 +153,7 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
         return [await cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
-            raise known from error
+            raise call.error(known) from error
         raise
 
 

@@ -6,6 +6,7 @@ from typing import Any, Generic, LiteralString, NamedTuple, Protocol, TypeVar, c
 from psycopg.rows import args_row
 
 from useraim import files
+from useraim.errors import Error
 
 Row = TypeVar("Row")
 T = TypeVar("T")
@@ -45,11 +46,17 @@ class Call(Generic[T]):
     Several steps run in one transaction and one round trip; a call without steps sends nothing.
     """
 
-    __slots__ = ("read", "steps")
+    __slots__ = ("error", "read", "steps")
 
-    def __init__(self, steps: tuple[Step, ...], read: Callable[[list[list[Any]]], T]) -> None:
+    def __init__(
+        self,
+        steps: tuple[Step, ...],
+        read: Callable[[list[list[Any]]], T],
+        error: Callable[[Error], Error] = single,
+    ) -> None:
         self.steps = steps
         self.read = read
+        self.error = error
 
     @property
     def statements(self) -> tuple[tuple[LiteralString, Parameters], ...]:
@@ -58,12 +65,16 @@ class Call(Generic[T]):
 
     def map(self, change: "Callable[[T], U]") -> "Call[U]":
         """Give the same call with another form of result."""
-        return Call(self.steps, lambda results: change(self.read(results)))
+        return Call(self.steps, lambda results: change(self.read(results)), self.error)
 
     def after(self, *earlier: "Call[Any]") -> "Call[T]":
         """Send `earlier` first, in the same transaction, and drop its results."""
         before = tuple(step for call in earlier for step in call.steps)
-        return Call(before + self.steps, lambda results: self.read(results[len(before) :]))
+        return Call(before + self.steps, lambda results: self.read(results[len(before) :]), self.error)
+
+    def or_raise(self, error: Callable[[Error], Error]) -> "Call[T]":
+        """Say the error for a violated constraint in the words of the caller."""
+        return Call(self.steps, self.read, error)
 
 
 def together(one: Call[T], other: Call[U], combine: Callable[[T, U], V]) -> Call[V]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import datetime
-from typing import Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 from useraim import validate
@@ -127,12 +127,15 @@ class Linked(Generic[R_co]):
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a write did to the links of its source, by far id in input order (`removed`: by id); true if anything."""
+    """What a write did to the links of its source, by far id in input order (`removed`: by id); true if anything.
 
-    added: tuple[UUID, ...] = ()
-    updated: tuple[UUID, ...] = ()
-    unchanged: tuple[UUID, ...] = ()
-    removed: tuple[UUID, ...] = ()
+    The ids are those of the far end, users or aims: functions of either accept them.
+    """
+
+    added: tuple[Any, ...] = ()
+    updated: tuple[Any, ...] = ()
+    unchanged: tuple[Any, ...] = ()
+    removed: tuple[Any, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.updated or self.removed)

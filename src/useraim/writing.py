@@ -10,6 +10,7 @@ from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
 from useraim.ids import in_key_order
 from useraim.memberships import ATTRIBUTES, Given, Shape
+from useraim.query import Q, among, param, table
 from useraim.records import creation_arrays, creation_statement, creations, refuse_taken
 from useraim.statement import Call, Statement, from_file, nothing, single, whole
 from useraim.tables import USERS, Ends
@@ -42,7 +43,17 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bo
         return _changes(links, rows)
 
     keys, given, arrays = _arrays(links)
-    call = _put(ends, given, on_match, replacing).call(read, {"source": source, "far": keys, **arrays})
+
+    def far_ids(error: Error) -> Error:
+        # Lost to another append of the same links, which only the constraint sees: it names pairs.
+        if isinstance(error, AlreadyExists) and error.constraint == "user_aims_pkey":
+            named = {key for pair in error.ids for key in cast("tuple[UUID, UUID]", pair)}
+            return AlreadyExists(error.constraint, tuple(key for key in links if key in named))
+        return error
+
+    call = (
+        _put(ends, given, on_match, replacing).call(read, {"source": source, "far": keys, **arrays}).or_raise(far_ids)
+    )
     # An update locks links that exist: beside a replace, which first writes and then removes, that could deadlock.
     return call.after(lock(ends, source)) if replacing or (on_match == "update" and given) else call
 
@@ -75,8 +86,13 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
     if ids == []:
         return nothing(Changes())
     far = {} if ids is None else {"far": UuidArray(in_key_order(ids))}
-    statement = _remove(ends, "clear" if ids is None else "remove")
-    return statement.call(lambda rows: Changes(removed=tuple(in_key_order(rows))), {"source": source, **far})
+
+    def read(rows: list[UUID]) -> Changes:
+        return Changes(removed=tuple(in_key_order(rows)))
+
+    call = _remove(ends, everything=ids is None).call(read, {"source": source, **far})
+    # One link is there or not. Of several a replace that is being committed could leave some.
+    return call if ids is not None and len(ids) == 1 else call.after(lock(ends, source))
 
 
 def create(ends: Ends, new: type[object], source: UUID, values: list[Any], given: Given) -> Call[list[Linked[Any]]]:
@@ -213,10 +229,12 @@ def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
 
 
 @cache
-def _remove(ends: Ends, name: str) -> Statement[UUID]:
-    source, far = ends
-    query = from_file(f"{name}_links.sql", source=source.name, source_id=source.link, far_id=far.link)
-    return Statement(f"{ends.name}.{name}", query, single)
+def _remove(ends: Ends, *, everything: bool) -> Statement[UUID]:
+    links = table("user_aims")
+    query = Q.from_(links).delete().where(links.field(ends.source.link) == param("source"))
+    if not everything:
+        query = query.where(among(links.field(ends.far.link), "far"))
+    return Statement(f"{ends.name}.{'clear' if everything else 'remove'}", query.returning(ends.far.link), single)
 
 
 @cache

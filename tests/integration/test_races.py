@@ -21,7 +21,7 @@ from psycopg.conninfo import make_conninfo
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End, ids, make, new
 from tests.races import second_of
 from tests.worlds import World
-from useraim import AlreadyExists, BrokenReference, Conflict, NotFound, aims, user_aims, users
+from useraim import AlreadyExists, BrokenReference, Conflict, NotFound, aims, transaction, user_aims, users
 from useraim.ids import new_id
 from useraim.values import Changes, Link, Linked, NewUserAim, User, UserAim
 
@@ -299,7 +299,10 @@ class TestAppendAndAppend:
 
 
 class TestWritesOfExistingLinks:
-    """Every write goes through the same rows in the same order, wherever they lie: none deadlocks with another."""
+    """Writers of one source take turns, writers of many go in key order, wherever the rows lie: none deadlocks.
+
+    Only a whole set beside a writer of many sources may: the database ends one of the two, which may start again.
+    """
 
     @pytest.fixture
     def held(self, setup: World, end: End) -> tuple[Any, list[Any]]:
@@ -323,13 +326,31 @@ class TestWritesOfExistingLinks:
             ("put_many", "delete_many"),
             ("put_many", "update"),
             ("put_many", "remove"),
-            ("put_many", "clear"),
-            ("put_many", "replace"),
-            ("delete_many", "replace by nothing"),
         ],
     )
     def test_never_fail(
         self, race: Racers, setup: World, end: End, tries: int, held: tuple[Any, list[Any]], one: str, two: str
+    ) -> None:
+        self.race(race, setup, end, tries, held, one, two)
+
+    @pytest.mark.parametrize(
+        ("one", "two"), [("put_many", "clear"), ("put_many", "replace"), ("delete_many", "replace by nothing")]
+    )
+    def test_never_fail_when_started_again(
+        self, race: Racers, setup: World, end: End, tries: int, held: tuple[Any, list[Any]], one: str, two: str
+    ) -> None:
+        self.race(race, setup, end, tries, held, one, two, run=transaction.run)
+
+    def race(
+        self,
+        race: Racers,
+        setup: World,
+        end: End,
+        tries: int,
+        held: tuple[Any, list[Any]],
+        one: str,
+        two: str,
+        run: Callable[[Any, Work], Any] = lambda conn, work: work(conn),
     ) -> None:
         source, far = held
         numbers = iter(range(10**6))
@@ -351,7 +372,7 @@ class TestWritesOfExistingLinks:
                 ),
                 "delete_many": lambda conn: user_aims.delete_many(conn, keys),
             }
-            return works[name]
+            return lambda conn: run(conn, works[name])
 
         for _ in range(tries // 4):
             setup.execute("DELETE FROM user_aims")
