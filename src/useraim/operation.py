@@ -1,5 +1,8 @@
 """@operation and its runners: all the I/O of ordinary calls, for connections and pools, sync and async."""
 
+# pyright: reportPrivateUsage=false
+# psycopg has no public way to send several statements while a connection stays locked.
+
 import inspect
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import (
@@ -13,7 +16,7 @@ from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, get_args, overload
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg import AsyncConnection, AsyncCursor, AsyncPipeline, Connection, Cursor, Pipeline
 from psycopg.abc import PQGen
 from psycopg.adapt import AdaptersMap
 from psycopg.pq import Format, TransactionStatus
@@ -132,8 +135,10 @@ def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
             step = call.steps[0]
             return [_Cursor(conn).prepare(step).execute(step.sql, step.parameters).fetchall()]
         cursors = [_Cursor(conn).prepare(step) for step in call.steps]
-        with conn.lock, nullcontext() if conn._pipeline else conn._pipeline_nolock():  # pyright: ignore[reportPrivateUsage]
-            conn.wait(_send(cursors, call.steps))
+        with conn.lock:
+            pipeline = conn._pipeline
+            with nullcontext() if pipeline else conn._pipeline_nolock():
+                conn.wait(_send(cursors, call.steps, pipeline))
         return [cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
@@ -148,8 +153,10 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
             cursor = await _AsyncCursor(conn).prepare(step).execute(step.sql, step.parameters)
             return [await cursor.fetchall()]
         cursors = [_AsyncCursor(conn).prepare(step) for step in call.steps]
-        async with conn.lock, nullcontext() if conn._pipeline else conn._pipeline_nolock():  # pyright: ignore[reportPrivateUsage]
-            await conn.wait(_send(cursors, call.steps))
+        async with conn.lock:
+            pipeline = conn._pipeline
+            async with nullcontext() if pipeline else conn._pipeline_nolock():
+                await conn.wait(_send(cursors, call.steps, pipeline))
         return [await cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
@@ -157,14 +164,19 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
         raise
 
 
-def _send(cursors: Sequence[_Cursor | _AsyncCursor], steps: Sequence[Step]) -> PQGen[None]:
-    """Send several statements under one lock, as psycopg's executemany does with one.
+def _send(
+    cursors: Sequence[_Cursor | _AsyncCursor], steps: Sequence[Step], pipeline: Pipeline | AsyncPipeline | None
+) -> PQGen[None]:
+    """Queue several statements under one lock, as psycopg's executemany does with one; they leave in one write.
 
     Through `conn.pipeline()` the connection is unlocked between the statements: those of other threads and tasks that
     share it would slip into this transaction, and wait for each other (seen: tasks hanging for ever).
     """
     for cursor, step in zip(cursors, steps, strict=True):
-        yield from cursor._execute_gen(step.sql, step.parameters)  # pyright: ignore[reportPrivateUsage]
+        yield from cursor._start_query(step.sql)
+        yield from cursor._maybe_prepare_gen(cursor._convert_query(step.sql, step.parameters))
+    if pipeline:  # the caller's; one of our own sends what is queued when it ends
+        yield from pipeline._communicate_gen()
 
 
 @contextmanager

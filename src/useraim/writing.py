@@ -90,9 +90,7 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
     def read(rows: list[UUID]) -> Changes:
         return Changes(removed=tuple(in_key_order(rows)))
 
-    call = _remove(ends, everything=ids is None).call(read, {"source": source, **far})
-    # One link is there or not. Of several a replace that is being committed could leave some.
-    return call if ids is not None and len(ids) == 1 else call.after(lock(ends, source))
+    return _remove(ends, everything=ids is None).call(read, {"source": source, **far}).after(lock(ends, source))
 
 
 def create(ends: Ends, new: type[object], source: UUID, values: list[Any], given: Given) -> Call[list[Linked[Any]]]:
