@@ -8,7 +8,8 @@ from contextlib import contextmanager, suppress
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-_TERMINATE = b"X\0\0\0\x04"  # said on leaving, and not answered
+# Said on leaving, and on waiting for what a Sync has asked for already: neither is answered.
+_UNANSWERED = {b"X\0\0\0\x04", b"H\0\0\0\x04"}
 
 
 class Wire:
@@ -57,7 +58,7 @@ class Wire:
                 with self._lock:
                     if not is_client:
                         answered.set()
-                    elif answered.is_set() and piece != _TERMINATE:
+                    elif answered.is_set() and piece not in _UNANSWERED:
                         self.round_trips += 1
                         answered.clear()
                 target.sendall(piece)
