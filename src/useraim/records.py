@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache, partial
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from useraim import filters, ordering, tables, validate
-from useraim.adapt import TextArray, UuidArray
+from useraim.adapt import UuidArray
+from useraim.creating import creation_arrays, creation_statement, creations, refuse_taken
 from useraim.errors import AlreadyExists, NotFound
 from useraim.filters import Shape
-from useraim.ids import in_key_order, new_id
+from useraim.ids import in_key_order
 from useraim.operation import method
 from useraim.ordering import ID
 from useraim.page import Page, Window, window
@@ -218,55 +219,6 @@ class Records(Generic[Id, R, New, Far]):
 
     def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
         return Statement(f"{self.table.name}.{name}", query, row)
-
-
-Creations: TypeAlias = dict[UUID, dict[str, Any]]
-
-
-def creations(table: Table[Any], new: type[object], values: list[Any]) -> Creations:
-    """Check records to create and give those without an id one; an id given twice is `AlreadyExists`."""
-    records: Creations = {}
-    for value in values:
-        if not isinstance(value, new):
-            raise validate.wrong("new", new, value)
-        given: Any = value
-        key = new_id() if given.id is None else validate.uuid(given.id, "id")
-        if key in records:
-            raise AlreadyExists(f"{table.name}_pkey", (key,))
-        records[key] = table.check({name: getattr(given, name) for name in table.given})
-    return records
-
-
-def creation_arrays(table: Table[Any], records: Creations) -> dict[str, object]:
-    """Turn records to create into one array a column."""
-    columns = {f"new_{name}": TextArray(record[name] for record in records.values()) for name in table.given}
-    return {"ids": UuidArray(records), **columns}
-
-
-def creation_statement(
-    table: Table[Any], name: str, *, refused: str = "", linked: str = "", source: str = "added a", also: str = ""
-) -> Statement[tuple[Any, ...]]:
-    """Render sql/create.sql; rows are (reason, refused id, columns of the table …)."""
-    given = tuple(table.given)
-    query = from_file(
-        "create.sql",
-        table=table.name,
-        given=", ".join(given),
-        arrays=", ".join(f"%(new_{name})s::text[]" for name in given),
-        refused=(from_file("taken.sql", table=table.name, unique=table.unique) if table.unique else "") + refused,
-        columns=table.listed(),
-        added=table.listed("a") + also,
-        linked=linked,
-        source=source,
-    )
-    return Statement(name, query, whole)
-
-
-def refuse_taken(rows: list[tuple[Any, ...]]) -> None:
-    """Raise `AlreadyExists` for the first constraint in the way of a creation, naming all rows that hold it."""
-    if rows and rows[0][0] is not None:
-        constraint = rows[0][0]
-        raise AlreadyExists(constraint, tuple(dict.fromkeys(row[1] for row in rows if row[0] == constraint)))
 
 
 @cache

@@ -7,11 +7,11 @@ from uuid import UUID
 
 from useraim import memberships, validate
 from useraim.adapt import TextArray, UuidArray
+from useraim.creating import creation_arrays, creation_statement, creations, refuse_taken
 from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
 from useraim.ids import in_key_order
 from useraim.memberships import ATTRIBUTES, Given, Shape
 from useraim.query import Q, among, param, table
-from useraim.records import creation_arrays, creation_statement, creations, refuse_taken
 from useraim.statement import Call, Statement, from_file, nothing, single, whole
 from useraim.tables import USERS, Ends
 from useraim.values import Changes, Link, Linked
