@@ -1,13 +1,17 @@
 -- Write staged rows in key order, the first of equal pairs, and count them.
 -- The join to users tells Citus where each row belongs.
-WITH put AS (
+WITH staged AS MATERIALIZED (
+    SELECT DISTINCT ON (user_id, aim_id) user_id, aim_id{names} FROM useraim_stage ORDER BY user_id, aim_id, ctid
+),
+put AS (
     INSERT INTO user_aims AS m (user_id, aim_id{names})
-    SELECT u.id, s.aim_id{values}
-    FROM (
-        SELECT DISTINCT ON (user_id, aim_id) user_id, aim_id{names} FROM useraim_stage ORDER BY user_id, aim_id, ctid
-    ) s JOIN users u ON u.id = s.user_id
+    SELECT u.id, s.aim_id{values} FROM staged s JOIN users u ON u.id = s.user_id
     ORDER BY u.id, s.aim_id
     {conflict}
     RETURNING (xmax = 0) AS inserted
 )
-SELECT count(*) FILTER (WHERE inserted) AS added, count(*) FILTER (WHERE NOT inserted) AS updated FROM put
+SELECT
+    count(*) FILTER (WHERE inserted) AS added,
+    count(*) FILTER (WHERE NOT inserted) AS updated,
+    (SELECT count(*) FROM staged) AS pairs
+FROM put

@@ -244,7 +244,10 @@ class _Bound(Generic[P, T]):
     def __init__(self, build: Callable[P, Call[T]]) -> None:
         update_wrapper(self, build)
         self.call = build
-        self.__signature__ = _with_db(build)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return _with_db(self.call)
 
     def __call__(self, db: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         call = self.call(*args, **kwargs)

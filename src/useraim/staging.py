@@ -37,9 +37,6 @@ _COUNT: Final = Statement(
     " FROM useraim_stage",
     whole,
 )
-_PAIRS: Final = Statement(
-    "bulk.load (pairs)", "SELECT count(*) FROM (SELECT DISTINCT user_id, aim_id FROM useraim_stage) s", single
-)
 _MISSING: Final = Statement("bulk.load (missing)", from_file("stage_missing.sql"), whole)
 _REJECT: Final = Statement("bulk.load (reject)", from_file("stage_reject.sql"), whole)
 _HELD: Final = Statement("bulk.load (held)", from_file("stage_held.sql"), whole)
@@ -81,12 +78,10 @@ def settle(on_match: OnMatch, *, skip: bool) -> Script[BulkResult]:
     if on_match == "error" and (held := (yield _HELD.call(list, {}))):
         raise AlreadyExists("user_aims_pkey", tuple(held))
     some_leave_it = on_match == "update" and not all(every for _, every in given)
-    added, updated = yield _put(given, "ignore" if some_leave_it else on_match).call(first, {})
+    added, updated, pairs = yield _put(given, "ignore" if some_leave_it else on_match).call(first, {})
     if some_leave_it:
         updated = yield _update(given).call(first, {})
-    rest = total - len(rejected) - added - updated
-    pairs = (yield _PAIRS.call(first, {})) if rest else 0
-    return BulkResult(added, updated, pairs - added - updated if rest else 0, rejected)
+    return BulkResult(added, updated, pairs - added - updated, rejected)
 
 
 def _rejected(row: tuple[int, UUID, UUID], users: set[UUID], aims: set[UUID]) -> Rejected:
@@ -96,7 +91,7 @@ def _rejected(row: tuple[int, UUID, UUID], users: set[UUID], aims: set[UUID]) ->
 
 
 @cache
-def _put(given: memberships.Shape, on_match: OnMatch) -> Statement[tuple[int, int]]:
+def _put(given: memberships.Shape, on_match: OnMatch) -> Statement[tuple[int, int, int]]:
     names = [name for name, _ in given]
     update = on_match == "update" and names
     query = from_file(

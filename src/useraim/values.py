@@ -171,24 +171,28 @@ class _OfIds(Generic[Ref_co]):
         object.__setattr__(self, "ids", tuple(validate.collection(self.ids, "ids")))
 
 
-@dataclass(frozen=True, slots=True)
 class AnyOf(_OfIds[Ref_co]):
     """Linked to at least one of the ids; of none of them: nobody."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class AllOf(_OfIds[Ref_co]):
     """Linked to every one of the ids; to no ids at all: everybody."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class NoneOf(_OfIds[Ref_co]):
     """Linked to not one of the ids; of no ids: everybody."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
+
 class Exactly(_OfIds[Ref_co]):
     """Linked to these ids and to no others; `Exactly([])`: those without links."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +214,7 @@ def refuse_assignment(value: object, name: str, _: object) -> None:
     raise FrozenInstanceError(f"cannot assign to field {name!r}")
 
 
-for _generic in (Link, Linked, AnyOf, AllOf, NoneOf, Exactly):
+for _generic in (Link, Linked, _OfIds):
     # `Link[AimId](…)` tries to note its type on the value. Until Python 3.12 dataclasses that are frozen and slotted
     # answer with a TypeError, which typing does not expect.
     _generic.__setattr__ = refuse_assignment  # type: ignore[method-assign]
