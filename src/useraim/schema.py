@@ -76,7 +76,10 @@ def apply(conninfo: str = "") -> tuple[str, ...]:
 
 
 def rollback(conninfo: str = "", to: str | None = None) -> tuple[str, ...]:
-    """Roll back all migrations, or those after `to`, and return their ids, last one first: their data is lost."""
+    """Roll back all migrations, or those after `to`, and return their ids, last one first: their data is lost.
+
+    Migrations that this package does not know, of a newer version of it for instance, are left as they are.
+    """
     stay = _up_to(to)
     with psycopg.connect(conninfo, autocommit=True) as conn:
         if not set(status(conn).applied) - stay:
@@ -90,7 +93,10 @@ def status(db: Database, /) -> Status: ...
 @overload
 def status(db: AsyncDatabase, /) -> Coroutine[Any, Any, Status]: ...
 def status(db: Any, /) -> Any:
-    """Compare the database with this package, by SELECT alone."""
+    """Compare the database with this package, by SELECT alone.
+
+    Two round trips: whether yoyo's tables are there has to be known before they can be read.
+    """
     return _status_async(db) if is_async(db) else _status(db)
 
 
