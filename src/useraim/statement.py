@@ -63,10 +63,6 @@ class Call(Generic[T]):
         """The SQL and parameters in the order they are sent, for EXPLAIN and tests."""
         return tuple((literal(step.sql.decode()), step.parameters) for step in self.steps)
 
-    def map(self, change: "Callable[[T], U]") -> "Call[U]":
-        """Give the same call with another form of result."""
-        return Call(self.steps, lambda results: change(self.read(results)), self.error)
-
     def after(self, *earlier: "Call[Any]") -> "Call[T]":
         """Send `earlier` first, in the same transaction, and drop its results."""
         before = tuple(step for call in earlier for step in call.steps)

@@ -61,8 +61,8 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bo
 def lock(ends: Ends, source: UUID) -> Call[int]:
     """Hold off other writers of the source's whole set, but not of its single links, until the transaction ends.
 
-    A statement of its own: the next one then sees what the writer before has left (research: one statement alone
-    left the union of two sets in 134 of 150 races).
+    A statement of its own: the next one then sees what the writer before has left. One statement alone, its lock in
+    a CTE, sees the table as it was before it waited: it left the union of two sets in 134 of 150 races.
     """
     return _lock(ends).call(len, {"source": source})
 
@@ -120,13 +120,11 @@ def direct_control(ends: Ends, new: type[object], edit: type[Any], source: UUID,
     for item in items:
         if isinstance(item, new):
             order[next(ids)] = None
-        elif isinstance(item, edit):
-            edits = ends.far.check({name: getattr(item, name) for name in ends.far.given})
-            order[ends.far.id(item.id, "items")] = None
-            kept.setdefault(ends.far.id(item.id, "items"), edits)
-        else:
-            order[ends.far.id(item, "items")] = None
-            kept.setdefault(ends.far.id(item, "items"), {})
+            continue
+        is_edit = isinstance(item, edit)
+        key = ends.far.id(item.id if is_edit else item, "items")
+        order[key] = None
+        kept.setdefault(key, ends.far.check({name: getattr(item, name) for name in ends.far.given}) if is_edit else {})
     if both := tuple(key for key in fresh if key in kept):
         raise AlreadyExists(f"{ends.far.name}_pkey", both)
 
