@@ -9,7 +9,8 @@ from useraim.memberships import Shape
 from useraim.ordering import Key
 from useraim.query import Q, false, in_utc, param, table
 from useraim.query import count as number
-from useraim.statement import Statement, from_file, single, whole
+from useraim.rows import maker, single, whole
+from useraim.statement import Statement, from_file
 from useraim.tables import columns
 from useraim.values import Pair, UserAim
 
@@ -31,10 +32,11 @@ _PAIRS: Final = memberships.Keys(
     held="SELECT 'held', m.user_id, m.aim_id FROM user_aims m JOIN wanted w USING (user_id, aim_id)",
 )
 
+MAKE: Final = maker(UserAim)
 _rows: Final = table("user_aims")
 _one: Final = (_rows.user_id == param("user_id")) & (_rows.aim_id == param("aim_id"))
-GET: Final = Statement("user_aims.get", Q.from_(_rows).select(*_COLUMNS).where(_one), UserAim)
-FIND_MANY: Final = Statement("user_aims.find_many", from_file("find_user_aims.sql", returned=_RETURNED), UserAim)
+GET: Final = Statement("user_aims.get", Q.from_(_rows).select(*_COLUMNS).where(_one), MAKE)
+FIND_MANY: Final = Statement("user_aims.find_many", from_file("find_user_aims.sql", returned=_RETURNED), MAKE)
 DELETE: Final = Statement("user_aims.delete", Q.from_(_rows).delete().where(_one).returning("user_id"), single)
 DELETE_MANY: Final[Statement[Pair]] = Statement("user_aims.delete_many", from_file("delete_user_aims.sql"), whole)
 LOCK_USER: Final = Statement(
@@ -69,8 +71,8 @@ def update(given: tuple[str, ...], conditional: bool) -> Statement[tuple[bool, U
     return _changing("update", changes, "h.role = %(if_role)s AND " * conditional + differs)
 
 
-def _changed(updated: bool, *row: Any) -> tuple[bool, UserAim]:
-    return updated, UserAim(*row)
+def _changed(row: tuple[Any, ...]) -> tuple[bool, UserAim]:
+    return row[0], MAKE(row[1:])
 
 
 def _changing(name: str, changes: str, condition: str) -> Statement[tuple[bool, UserAim]]:
@@ -100,7 +102,7 @@ def page(link: tuple[str, ...], descending: bool, direction: str) -> Statement[U
         query = query.where(part)
     terms = [key.term(_rows) for key in KEYS]
     query = ordering.seek(query, terms, KEYS, descending=descending, start=direction)
-    return Statement("user_aims.page", query, UserAim)
+    return Statement("user_aims.page", query, MAKE)
 
 
 @lru_cache(maxsize=256)

@@ -7,7 +7,8 @@ from useraim import validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists
 from useraim.ids import new_id
-from useraim.statement import Statement, from_file, whole
+from useraim.rows import whole
+from useraim.statement import Statement, from_file
 from useraim.tables import Table
 
 Creations: TypeAlias = dict[UUID, dict[str, Any]]

@@ -8,7 +8,8 @@ from typing import Any, Final, TypeAlias
 
 from useraim import validate
 from useraim.adapt import TextArray, TimeArray
-from useraim.statement import Statement, from_file, whole
+from useraim.rows import whole
+from useraim.statement import Statement, from_file
 from useraim.validate import UNSET
 
 Given: TypeAlias = Mapping[str, Any]

@@ -1,8 +1,7 @@
 """Reads of the relation: each function builds the call of one method of `ManyToMany`."""
 
-from datetime import datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from useraim import filters, ordering, validate
@@ -12,12 +11,15 @@ from useraim.ordering import Key
 from useraim.page import Page, Window
 from useraim.query import Q, among, coalesce, direction, exists, param, row_number, table, uuid_send
 from useraim.query import count as size
-from useraim.statement import Call, Statement, first, nothing, single, together, whole
+from useraim.rows import MakeRow, maker, single, whole
+from useraim.statement import Call, Statement, first, nothing, together
 from useraim.tables import LINK_COLUMNS, Ends
 from useraim.values import Linked, LinkFilter
 
 _LINKS = table("user_aims", "m")
 _ON_LINK = {"joined_at": Key("joined_at", "timestamptz"), "role": Key("role", "text")}
+_LINKED = cast("type[Linked[Any]]", Linked)
+_make_linked = maker(_LINKED)
 _LAST = 2**62  # twice that is the largest bigint
 
 
@@ -77,7 +79,7 @@ def load(
         for source, key, role, permissions, joined_at in rows:
             # A far record that vanished between the two statements took its links along.
             if record := found.get(key):
-                lists[source].append(Linked(record, role, permissions, joined_at))
+                lists[source].append(_make_linked((record, role, permissions, joined_at)))
         return result
 
     if not sources:
@@ -161,13 +163,8 @@ def _where(query: Any, link: LinkShape) -> Any:
     return query
 
 
-def _maker(ends: Ends) -> Any:
-    row = ends.far.row
-
-    def make(role: str, permissions: tuple[str, ...], joined_at: datetime, *record: Any) -> Linked[Any]:
-        return Linked(row(*record), role, permissions, joined_at)
-
-    return make
+def _linked_maker(ends: Ends) -> MakeRow[Linked[Any]]:
+    return maker(_LINKED, record=ends.far.row)
 
 
 @lru_cache(maxsize=256)
@@ -176,7 +173,7 @@ def _of(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[Link
     query = ordering.sort(query, _terms(ends, far, by), descending=by.descending)
     if limited:
         query = query.limit(param("last", "bigint") - param("offset", "bigint")).offset(param("offset", "bigint"))
-    return Statement(f"{ends.name}.of", query, _maker(ends))
+    return Statement(f"{ends.name}.of", query, _linked_maker(ends))
 
 
 @lru_cache(maxsize=256)
@@ -185,7 +182,7 @@ def _page(ends: Ends, link: LinkShape, by: Order, direction: str) -> Statement[L
     keys = (_key(ends, by.name)[1], Key(ends.far.link, "uuid"))
     terms = _terms(ends, far, by)
     query = ordering.seek(query, terms, keys, descending=by.descending, start=direction)
-    return Statement(f"{ends.name}.page", query, _maker(ends))
+    return Statement(f"{ends.name}.page", query, _linked_maker(ends))
 
 
 @lru_cache(maxsize=256)
@@ -218,7 +215,7 @@ def _load(
     record = table(ends.far.name)
     records = Q.from_(record).select(*ends.far.columns).where(record.id.isin(ids))
     return (
-        Statement(f"{ends.name}.load (records)", records, ends.far.row),
+        Statement(f"{ends.name}.load (records)", records, maker(ends.far.row)),
         Statement(f"{ends.name}.load (links)", rows, whole),
     )
 
@@ -253,4 +250,4 @@ def _common(ends: Ends) -> Statement[Any]:
     held = Q.from_(links).select(key).where(among(links.field(ends.source.link), "sources"))
     held = held.groupby(key).having(size == param("count", "bigint"))
     query = Q.from_(far).select(*ends.far.columns).where(far.id.isin(held)).orderby(far.field(ends.far.label), far.id)
-    return Statement(f"{ends.name}.common", query, ends.far.row)
+    return Statement(f"{ends.name}.common", query, maker(ends.far.row))

@@ -16,7 +16,8 @@ from useraim.ordering import ID
 from useraim.page import Page, Window, window
 from useraim.query import Q, among, count, param
 from useraim.query import table as rows_of
-from useraim.statement import Call, Statement, first, first_or_none, from_file, nothing, single, whole
+from useraim.rows import maker, single, whole
+from useraim.statement import Call, Statement, first, first_or_none, from_file, nothing
 from useraim.stream import stream_method
 from useraim.values import Aim, Condition, User
 
@@ -37,7 +38,8 @@ class Records(Generic[Id, R, New, Far]):
         rows = rows_of(table.name)
         one = rows.id == param("id")
         some = among(rows.id, "ids")
-        named = partial(self._named, row=table.row)
+        self.make = maker(table.row)
+        named = partial(self._named, row=self.make)
         self._get = named("get", Q.from_(rows).select(*table.columns).where(one))
         self._find_many = named("find_many", Q.from_(rows).select(*table.columns).where(some))
         self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
@@ -150,7 +152,7 @@ class Records(Generic[Id, R, New, Far]):
         def read(rows: list[tuple[Any, ...]]) -> R:
             same_id, same_value, *row = rows[0]
             if row[0] is not None:
-                return self.table.row(*row)
+                return self.make(row)
             if same_id is not None:
                 raise AlreadyExists(f"{self.table.name}_pkey", (same_id,))
             # A row that another transaction committed meanwhile stands in the way without being seen.
@@ -166,7 +168,7 @@ class Records(Generic[Id, R, New, Far]):
 
         def read(rows: list[tuple[Any, ...]]) -> list[R]:
             refuse_taken(rows)
-            created = {row[2]: self.table.row(*row[2:]) for row in rows}
+            created = {row[2]: self.make(row[2:]) for row in rows}
             return [created[key] for key in records]
 
         return self._create.call(read, creation_arrays(self.table, records)) if records else nothing([])
@@ -184,7 +186,7 @@ class Records(Generic[Id, R, New, Far]):
             taken, *row = rows[0]
             if taken is not None:
                 raise AlreadyExists(f"{self.table.name}_{self.table.unique}_key", (taken,))
-            return self.table.row(*row)
+            return self.make(row)
 
         return _update(self.table, tuple(checked)).call(read, {"id": key, **checked})
 
@@ -247,7 +249,7 @@ def _page(
     query = _filtered(Q.from_(rows).select(*table.columns), rows, table, shape)
     terms = [key.term(rows) for key in keys]
     query = ordering.seek(query, terms, keys, descending=descending, start=direction)
-    return Statement(f"{table.name}.page", query, table.row)
+    return Statement(f"{table.name}.page", query, maker(table.row))
 
 
 @lru_cache(maxsize=256)

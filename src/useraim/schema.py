@@ -25,7 +25,8 @@ from psycopg.conninfo import conninfo_to_dict
 from useraim import files
 from useraim.errors import InvalidValue, SchemaOutOfDate
 from useraim.operation import AsyncDatabase, Database, is_async, run, run_async
-from useraim.statement import Call, Statement, first, from_file, nothing, single, whole
+from useraim.rows import single, whole
+from useraim.statement import Call, Statement, first, from_file, nothing
 
 _TURN: Final = int.from_bytes(b"useraim")  # the key of an advisory lock of PostgreSQL
 _POLL: Final = 0.1  # seconds

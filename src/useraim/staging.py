@@ -17,7 +17,8 @@ from useraim.adapt import UuidArray, pack_text, pack_texts, pack_time
 from useraim.errors import AlreadyExists, BrokenReference, InvalidValue
 from useraim.ids import in_key_order
 from useraim.operation import Script
-from useraim.statement import Statement, first, from_file, named, single, whole
+from useraim.rows import single, whole
+from useraim.statement import Statement, first, from_file, named
 from useraim.tables import LINK_COLUMNS
 from useraim.values import OnMatch, Pair
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, LiteralString, NamedTuple, Protocol, TypeVar, cast
 
-from psycopg.rows import args_row
-
 from useraim import files
 from useraim.errors import Error
+from useraim.rows import MakeRow
 
 Row = TypeVar("Row")
 T = TypeVar("T")
@@ -20,16 +19,6 @@ class Query(Protocol):
     """A PyPika query, which renders itself, or the text of a file in sql/."""
 
     def __str__(self) -> str: ...
-
-
-def single(value: T) -> T:
-    """Make a row of one column its value."""
-    return value
-
-
-def whole(*values: Any) -> Any:
-    """Keep a row as the tuple of its values."""
-    return values
 
 
 class Step(NamedTuple):
@@ -52,7 +41,7 @@ class Call(Generic[T]):
         self,
         steps: tuple[Step, ...],
         read: Callable[[list[list[Any]]], T],
-        error: Callable[[Error], Error] = single,
+        error: Callable[[Error], Error] = lambda error: error,
     ) -> None:
         self.steps = steps
         self.read = read
@@ -99,9 +88,9 @@ class Statement(Generic[Row]):
 
     __slots__ = ("row_factory", "sql")
 
-    def __init__(self, name: str, query: Query, row: Callable[..., Row]) -> None:
+    def __init__(self, name: str, query: Query, row: MakeRow[Row]) -> None:
         self.sql = named(name, query).encode()
-        self.row_factory = args_row(row)
+        self.row_factory: Callable[[object], MakeRow[Row]] = lambda _: row
 
     def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> Call[T]:
         """Bind values; `read` receives the rows, in the order the server sent them."""

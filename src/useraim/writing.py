@@ -12,7 +12,8 @@ from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
 from useraim.ids import in_key_order
 from useraim.memberships import ATTRIBUTES, Given, Shape
 from useraim.query import Q, among, param, table
-from useraim.statement import Call, Statement, from_file, nothing, single, whole
+from useraim.rows import single, whole
+from useraim.statement import Call, Statement, from_file, nothing
 from useraim.tables import USERS, Ends
 from useraim.values import Changes, Link, Linked
 

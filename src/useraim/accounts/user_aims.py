@@ -43,7 +43,7 @@ def create(
     def read(rows: list[tuple[Any, ...]]) -> UserAim:
         has_user, has_aim, *row = rows[0]
         if row[0] is not None:
-            return UserAim(*row)
+            return by_pair.MAKE(row)
         if has_user and has_aim:
             raise AlreadyExists("user_aims_pkey", (key,))
         raise BrokenReference(() if has_user else (user_id,), () if has_aim else (aim_id,))

@@ -9,6 +9,7 @@ from useraim.page import MOST
 from useraim.query import Q, lower, param, table
 from useraim.records import Records
 from useraim.relationship import ManyToMany
+from useraim.rows import maker
 from useraim.statement import Call, Statement, first, first_or_none, from_file
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
@@ -31,26 +32,27 @@ count = _RECORDS.count
 stream = _RECORDS.stream
 
 _users: Final = table("users")
+_user: Final = maker(User)
 _BY_EMAIL: Final = Statement(
     "users.find_by_email",
     Q.from_(_users).select(*USERS.columns).where(lower(_users.email) == lower(param("email", "text"))),
-    User,
+    _user,
 )
 _ENSURE: Final = Statement(
     "users.ensure",
     from_file("ensure_user.sql", columns=USERS.listed(), returned=USERS.listed("u")),
-    lambda *row: (User(*row[:-1]), bool(row[-1])),
+    lambda row: (_user(row[:-1]), bool(row[-1])),
 )
 
 _SIMILAR: Final = Statement(
     "users.similar",
     from_file("similar_users.sql", likeness=from_file("likeness.sql"), columns=USERS.listed("u")),
-    User,
+    _user,
 )
 _SUGGEST_AIMS: Final = Statement(
     "users.suggest_aims",
     from_file("suggest_aims.sql", likeness=from_file("likeness.sql"), columns=AIMS.listed("a")),
-    Aim,
+    maker(Aim),
 )
 
 
