@@ -84,7 +84,6 @@ def pack_text(value: str | None, encoding: str) -> bytes:
     return _LENGTH.pack(len(encoded)) + encoded
 
 
-@lru_cache(maxsize=1024)
 def pack_texts(value: tuple[str, ...] | None, encoding: str) -> bytes:
     """Pack an array of texts, or None as NULL, with its length in front."""
     if value is None:

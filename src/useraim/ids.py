@@ -22,9 +22,14 @@ def in_key_order(ids: Iterable[UUID]) -> list[UUID]:
     return sorted(ids, key=_number)
 
 
+def distinct(ids: Iterable[UUID]) -> list[UUID]:
+    """Leave out repeated ids; by number, as the hash of a UUID is a call of Python code."""
+    return list({id.int: id for id in ids}.values())
+
+
 def pairs_in_key_order(pairs: Iterable[tuple[UUID, UUID]]) -> list[tuple[UUID, UUID]]:
     """Sort pairs of user and aim as the primary key does."""
     return sorted(pairs, key=lambda pair: (pair[0].int, pair[1].int))
 
 
-__all__ = ["AimId", "UserId", "in_key_order", "new_id", "pairs_in_key_order"]
+__all__ = ["AimId", "UserId", "distinct", "in_key_order", "new_id", "pairs_in_key_order"]

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, TypeAlias
 
@@ -10,7 +11,7 @@ from useraim import validate
 from useraim.adapt import TextArray, TimeArray
 from useraim.rows import whole
 from useraim.statement import Statement, from_file
-from useraim.validate import UNSET
+from useraim.validate import UNSET, Unset
 
 Given: TypeAlias = Mapping[str, Any]
 """The attributes given for one membership, checked."""
@@ -35,6 +36,7 @@ def _literals(values: Iterable[tuple[str, ...] | None]) -> TextArray:
     return TextArray(None if value is None else _literal(value) for value in values)
 
 
+@lru_cache(maxsize=1024)
 def _literal(texts: tuple[str, ...]) -> str:
     quoted = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
     return "{" + ",".join(quoted) + "}"
@@ -47,8 +49,27 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = {
 }
 
 
-def check(**given: object) -> Given:
-    """Check attributes by their names; those not given are left out."""
+_SEQUENCES: Final = {list, tuple}
+_PLAIN: Final = {str, Unset}
+
+
+def check(*, role: object, permissions: Any, joined_at: object) -> Given:
+    """Check attributes; those not given are left out."""
+    texts = () if permissions is UNSET else permissions
+    if type(texts) in _SEQUENCES and {type(role), *map(type, texts)} <= _PLAIN:
+        given = _check_once(role, UNSET if permissions is UNSET else tuple(texts))
+    else:
+        given = _check(role=role, permissions=permissions)
+    return given if joined_at is UNSET else {**given, **_check(joined_at=joined_at)}
+
+
+@lru_cache(maxsize=1024)
+def _check_once(role: object, permissions: object) -> Given:
+    # Many memberships have few roles and lists of permissions.
+    return _check(role=role, permissions=permissions)
+
+
+def _check(**given: object) -> Given:
     return {name: ATTRIBUTES[name].check(value, name) for name, value in given.items() if value is not UNSET}
 
 

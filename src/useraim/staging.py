@@ -3,7 +3,7 @@
 import csv
 from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from struct import Struct
 from typing import IO, Any, Final, LiteralString, TypeAlias, cast
@@ -27,8 +27,6 @@ _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
 _BLOCK: Final = 2_000  # rows a write: some 150 kB
 COLUMNS: Final = ("user_id", "aim_id", *LINK_COLUMNS)
-
-_NOTHING_GIVEN: Final = b"\xff" * 12  # three NULLs
 
 STAGE: Final = named("bulk.load (stage)", from_file("stage.sql"))
 DROP: Final = named("bulk.load (drop)", "DROP TABLE useraim_stage")
@@ -166,11 +164,14 @@ async def _as_async(blocks: Blocks) -> AsyncIterator[tuple[bytes, int]]:
 
 def _pack(row: object, encoding: str) -> bytes:
     (user, aim), given = membership(row)
-    key = _KEY.pack(5, 16, user.bytes, 16, aim.bytes)
-    if not given:
-        return key + _NOTHING_GIVEN
-    role, permissions = pack_text(given.get("role"), encoding), pack_texts(given.get("permissions"), encoding)
-    return key + role + permissions + pack_time(given.get("joined_at"))
+    key = _KEY.pack(5, 16, user.int.to_bytes(16, "big"), 16, aim.int.to_bytes(16, "big"))
+    attributes = _pack_texts(given.get("role"), given.get("permissions"), encoding)
+    return key + attributes + pack_time(given.get("joined_at"))
+
+
+@lru_cache(maxsize=1024)
+def _pack_texts(role: str | None, permissions: tuple[str, ...] | None, encoding: str) -> bytes:
+    return pack_text(role, encoding) + pack_texts(permissions, encoding)
 
 
 def _from_csv(file: IO[bytes]) -> tuple[Composed, Blocks]:

@@ -6,6 +6,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from useraim import validate
+from useraim.ids import distinct
 from useraim.ordering import CREATED_AT, Key
 from useraim.query import lower
 from useraim.values import Aim, User, UserAim
@@ -44,7 +45,10 @@ class Table(Generic[R]):
 
     def ids(self, values: object, field: str = "ids") -> list[UUID]:
         """Accept any collection of ids or records; duplicates count once."""
-        return list(dict.fromkeys([self.id(value, field) for value in validate.collection(values, field)]))
+        given = validate.collection(values, field)
+        if set(map(type, given)) != {UUID}:
+            given = [self.id(value, field) for value in given]
+        return distinct(given)
 
     def check(self, given: Mapping[str, object]) -> dict[str, object]:
         """Check values for columns; those not given are left out."""

@@ -4,7 +4,6 @@ import re
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from enum import Enum
-from functools import lru_cache
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -74,12 +73,7 @@ def role(value: object, field: str = "role") -> str:
 
 def permissions(value: object, field: str = "permissions") -> tuple[str, ...]:
     """Accept any collection of texts of 1 to 100 characters; a set, which has no order, is sorted."""
-    given = collection(value, field)
-    try:
-        checked = _permissions(tuple(given), field)
-    except TypeError:
-        # Something that cannot be a key of the cache is no text either: one of them is refused by its name.
-        checked = tuple(_permission(one, field) for one in given)
+    checked = tuple(_permission(one, field) for one in collection(value, field))
     return tuple(sorted(checked)) if isinstance(value, set | frozenset) else checked
 
 
@@ -117,12 +111,6 @@ def choice(value: object, field: str, choices: Collection[str]) -> str:
     if isinstance(value, str) and value in choices:
         return str(value)
     raise InvalidValue(field, f"one of {', '.join(choices)} is needed")
-
-
-@lru_cache(maxsize=1024)
-def _permissions(values: tuple[object, ...], field: str) -> tuple[str, ...]:
-    # Many memberships have few lists of permissions: each is checked once.
-    return tuple(_permission(one, field) for one in values)
 
 
 def _permission(value: object, field: str) -> str:

@@ -22,8 +22,11 @@ Wanted: TypeAlias = dict[UUID, Given]
 
 def wanted(ends: Ends, links: object, defaults: Given) -> Wanted:
     """Check links to write; attributes that a link does not give come from `defaults`; the first of equals counts."""
+    given = validate.collection(links, "links")
+    if not any(issubclass(kind, Link) for kind in set(map(type, given))):
+        return dict.fromkeys(ends.far.ids(given, "links"), defaults)
     checked: Wanted = {}
-    for link in validate.collection(links, "links"):
+    for link in given:
         if isinstance(link, Link):
             own = memberships.check(role=link.role, permissions=link.permissions, joined_at=link.joined_at)
             checked.setdefault(ends.far.id(cast("Any", link).id, "links"), {**defaults, **own})
@@ -86,7 +89,7 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
     """Unlink some far records, or (None) all."""
     if ids == []:
         return nothing(Changes())
-    far = {} if ids is None else {"far": UuidArray(in_key_order(ids))}
+    far = {} if ids is None else {"far": UuidArray(ids)}
 
     def read(rows: list[UUID]) -> Changes:
         return Changes(removed=tuple(in_key_order(rows)))
@@ -147,10 +150,10 @@ def _arrays(links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:
 
 
 def _changes(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> Changes:
-    outcomes = {key: outcome for outcome, key in rows}
+    outcomes = {key.int: outcome for outcome, key in rows}
     sets: dict[str, list[UUID]] = {"added": [], "updated": [], "unchanged": []}
     for key in wanted:
-        sets[outcomes.get(key, "unchanged")].append(key)
+        sets[outcomes.get(key.int, "unchanged")].append(key)
     removed = in_key_order(key for outcome, key in rows if outcome == "removed")
     return Changes(tuple(sets["added"]), tuple(sets["updated"]), tuple(sets["unchanged"]), tuple(removed))
 
