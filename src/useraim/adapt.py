@@ -45,7 +45,7 @@ class _UuidArrayDumper(Dumper):
     oid = _UUID_ARRAY
 
     def dump(self, obj: UuidArray) -> Buffer:
-        return _array(_UUID, len(obj), [b"\0\0\0\x10" + one.int.to_bytes(16, "big") for one in obj])
+        return _array(_UUID, len(obj), [b"\0\0\0\x10" + one.int.to_bytes(16) for one in obj])
 
 
 class _TextArrayDumper(Dumper):

@@ -2,10 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from useraim import validate
 from useraim.adapt import TextArray, TimeArray
@@ -19,8 +18,7 @@ Shape: TypeAlias = tuple[tuple[str, bool], ...]
 """Which attributes some rows give, and whether every row gives it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(NamedTuple):
     """A column of user_aims beside its key: how it is checked, and how a list of it is sent."""
 
     check: Callable[[object, str], Any]
@@ -89,8 +87,7 @@ def arrays(rows: Sequence[Given], given: Shape) -> dict[str, object]:
     return {name: ATTRIBUTES[name].array([row.get(name) for row in rows]) for name, _ in given}
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(NamedTuple):
     """How a put names its pairs: by two arrays, or by a source and an array of far ids."""
 
     name: str

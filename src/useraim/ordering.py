@@ -1,9 +1,8 @@
 """Orderings: keys that rows are sorted by, and the place of a row among them, for pages that start anywhere."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from useraim import validate
@@ -11,8 +10,7 @@ from useraim.errors import InvalidValue
 from useraim.query import Tuple, direction, param, same
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(NamedTuple):
     """A part of an ordering: a column, its type, and the function of it that is compared, if not itself."""
 
     column: str

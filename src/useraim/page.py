@@ -5,8 +5,7 @@ import binascii
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from useraim import validate
 from useraim.errors import InvalidCursor, InvalidValue
@@ -37,8 +36,7 @@ class Page(Generic[T]):
 Page.__setattr__ = refuse_assignment  # type: ignore[method-assign]
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """Which rows of an ordering are asked for: `limit` of them after, or before, a place."""
 
     scope: str
@@ -110,4 +108,6 @@ def _spell(raw: bytes) -> str:
 
 
 def _digest(body: bytes, scope: str) -> bytes:
+    from hashlib import blake2b  # loads OpenSSL, which most programs that import this package have no need of
+
     return blake2b(scope.encode() + b"\0" + body, digest_size=_SEAL).digest()

@@ -73,9 +73,9 @@ def load(
     parameters = {"sources": UuidArray(sources), **filters.link_parameters(link), **within.parameters}
 
     def combine(far: list[Any], rows: list[tuple[Any, ...]]) -> dict[Any, list[Linked[Any]]]:
-        found = {record.id.bytes: record for record in far}
+        found = {record.id.int.to_bytes(16): record for record in far}
         result: dict[Any, list[Linked[Any]]] = {source: [] for source in sources}
-        lists = {source.bytes: linked for source, linked in result.items()}
+        lists = {source.int.to_bytes(16): linked for source, linked in result.items()}
         for source, key, role, permissions, joined_at in rows:
             # A far record that vanished between the two statements took its links along.
             if record := found.get(key):
@@ -111,7 +111,7 @@ def count(ends: Ends, sources: list[Any], link: LinkFilter | None) -> Call[dict[
 
     def read(rows: list[tuple[bytes, int]]) -> dict[Any, int]:
         counts = dict(rows)
-        return {source: counts.get(source.bytes, 0) for source in sources}
+        return {source: counts.get(source.int.to_bytes(16), 0) for source in sources}
 
     return statement.call(read, parameters) if sources else nothing({})
 

@@ -164,7 +164,7 @@ async def _as_async(blocks: Blocks) -> AsyncIterator[tuple[bytes, int]]:
 
 def _pack(row: object, encoding: str) -> bytes:
     (user, aim), given = membership(row)
-    key = _KEY.pack(5, 16, user.int.to_bytes(16, "big"), 16, aim.int.to_bytes(16, "big"))
+    key = _KEY.pack(5, 16, user.int.to_bytes(16), 16, aim.int.to_bytes(16))
     attributes = _pack_texts(given.get("role"), given.get("permissions"), encoding)
     return key + attributes + pack_time(given.get("joined_at"))
 
