@@ -1,11 +1,7 @@
 """@operation and its runners: all the I/O of ordinary calls, for connections and pools, sync and async."""
 
-# pyright: reportPrivateUsage=false
-# psycopg has no public way to send several statements while a connection stays locked.
-
 import inspect
-import sys
-from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -13,18 +9,16 @@ from contextlib import (
     contextmanager,
 )
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, cast, get_args, overload
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, get_args, overload
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
-from psycopg._pipeline_base import BasePipeline
-from psycopg.abc import PQGen
 from psycopg.adapt import AdaptersMap
-from psycopg.generators import send
 from psycopg.pq import Format, TransactionStatus
 
 from useraim.adapt import ADAPTERS
 from useraim.errors import translate
+from useraim.pipeline import pipelined
 from useraim.statement import Call, Step
 
 P = ParamSpec("P")
@@ -138,7 +132,7 @@ def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
             return [_Cursor(conn).prepare(step).execute(step.sql, step.parameters).fetchall()]
         cursors = [_Cursor(conn).prepare(step) for step in call.steps]
         with conn.lock:
-            conn.wait(_pipelined(conn, cursors, call.steps))
+            conn.wait(pipelined(conn, cursors, call))
         return [cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
@@ -154,45 +148,12 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
             return [await cursor.fetchall()]
         cursors = [_AsyncCursor(conn).prepare(step) for step in call.steps]
         async with conn.lock:
-            await conn.wait(_pipelined(conn, cursors, call.steps))
+            await conn.wait(pipelined(conn, cursors, call))
         return [await cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
             raise call.error(known) from error
         raise
-
-
-def _pipelined(
-    conn: Connection[Any] | AsyncConnection[Any], cursors: Sequence[_Cursor | _AsyncCursor], steps: Sequence[Step]
-) -> PQGen[None]:
-    """Send several statements in one write while the connection stays locked, and fetch their results.
-
-    Through `conn.pipeline()` the connection is unlocked between the statements: those of other threads and tasks that
-    share it would slip into this transaction, and wait for each other (seen: tasks hanging for ever). It also writes
-    statement by statement and syncs twice, which takes a third longer than this on a local socket.
-    """
-    if conn._pipeline:  # the caller's, in which these statements are some of many
-        yield from _queue(cursors, steps)
-        yield from conn._pipeline._communicate_gen()
-        return
-    pipeline = conn._pipeline = cast("Any", BasePipeline(conn))
-    yield from pipeline._enter_gen()
-    try:
-        yield from _queue(cursors, steps)
-        pipeline._enqueue_sync()
-        while pipeline.command_queue:
-            pipeline.command_queue.popleft()()
-        yield from send(conn.pgconn)
-        yield from pipeline._fetch_gen(flush=False)
-    finally:
-        conn._pipeline = None
-        pipeline._exit(sys.exc_info()[1])
-
-
-def _queue(cursors: Sequence[_Cursor | _AsyncCursor], steps: Sequence[Step]) -> PQGen[None]:
-    for cursor, step in zip(cursors, steps, strict=True):
-        yield from cursor._start_query(step.sql)
-        yield from cursor._maybe_prepare_gen(cursor._convert_query(step.sql, step.parameters))
 
 
 @contextmanager

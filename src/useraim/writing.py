@@ -59,7 +59,7 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bo
         _put(ends, given, on_match, replacing).call(read, {"source": source, "far": keys, **arrays}).or_raise(far_ids)
     )
     # An update locks links that exist: beside a replace, which first writes and then removes, that could deadlock.
-    return call.after(lock(ends, source)) if replacing or (on_match == "update" and given) else call
+    return call.under(lock(ends, source)) if replacing or (on_match == "update" and given) else call
 
 
 def lock(ends: Ends, source: UUID) -> Call[int]:
@@ -82,7 +82,7 @@ def update(ends: Ends, source: UUID, links: Wanted) -> Call[Changes]:
         return _changes(links, rows)
 
     keys, given, arrays = _arrays(links)
-    return _update(ends, given).call(read, {"source": source, "far": keys, **arrays}).after(lock(ends, source))
+    return _update(ends, given).call(read, {"source": source, "far": keys, **arrays}).under(lock(ends, source))
 
 
 def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
@@ -94,7 +94,7 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
     def read(rows: list[UUID]) -> Changes:
         return Changes(removed=tuple(in_key_order(rows)))
 
-    return _remove(ends, everything=ids is None).call(read, {"source": source, **far}).after(lock(ends, source))
+    return _remove(ends, everything=ids is None).call(read, {"source": source, **far}).under(lock(ends, source))
 
 
 def create(ends: Ends, new: type[object], source: UUID, values: list[Any], given: Given) -> Call[list[Linked[Any]]]:
@@ -139,7 +139,7 @@ def direct_control(ends: Ends, new: type[object], edit: type[Any], source: UUID,
 
     edits = {f"kept_{name}": TextArray(row.get(name) for row in kept.values()) for name in ends.far.given}  # type: ignore[misc]
     parameters = {"source": source, "kept": UuidArray(kept), **edits, **creation_arrays(ends.far, fresh)}
-    return _direct_control(ends).call(read, parameters).after(lock(ends, source))
+    return _direct_control(ends).call(read, parameters).under(lock(ends, source))
 
 
 def _arrays(links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:

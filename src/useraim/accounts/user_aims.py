@@ -181,7 +181,7 @@ def merge(from_user: UserRef, into_user: UserRef) -> Call[Changes]:
         return Changes(tuple(in_key_order(added)), unchanged=tuple(id for id in moved if id not in added))
 
     change = by_pair.MERGE.call(read, {"from_user": old, "into_user": new, "users": UuidArray(both)})
-    return change.after(*(by_pair.LOCK_USER.call(len, {"id": id}) for id in both))
+    return change.under(*(by_pair.LOCK_USER.call(len, {"id": id}) for id in both))
 
 
 @operation
