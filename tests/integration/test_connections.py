@@ -255,6 +255,25 @@ def test_other_failures_pass_through(connect: Callable[..., World]) -> None:
         call(user_aims.count)
 
 
+def test_a_failure_behind_a_lock_leaves_an_autocommit_connection_idle(committed: World, database: str) -> None:
+    ana = committed(users.create, email="ana@example.org", name="Ana")
+    run = committed(aims.create, title="Run")
+    committed(users.aims.append, ana, [run])
+    committed.execute("SET lock_timeout = '50ms'")
+    with psycopg.connect(database) as other:
+        users.aims.replace(other, ana, [])
+        for _ in range(7):  # also when the statements are prepared by then
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                committed(users.aims.replace, ana, [])
+            assert committed.db.info.transaction_status == TransactionStatus.IDLE
+            assert committed(users.aims.has, ana, run)
+        other.rollback()
+    with pytest.raises(BrokenReference):
+        committed(users.aims.replace, ana, [NOTHING])
+    assert committed.db.info.transaction_status == TransactionStatus.IDLE
+    assert committed(users.aims.replace, ana, [run]).unchanged == (run.id,)
+
+
 def test_a_check_of_the_schema_names_the_field(connect: Callable[..., World]) -> None:
     call = connect(autocommit=True)
     call.execute("ALTER TABLE user_aims DROP CONSTRAINT user_aims_role_check")
