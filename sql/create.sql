@@ -11,7 +11,7 @@ refused (reason, id) AS MATERIALIZED (
 ),
 added AS (
     INSERT INTO {table} (id, {given})
-    SELECT n.id, {given} FROM new n WHERE NOT EXISTS (SELECT FROM refused) ORDER BY n.id
+    SELECT n.id, {given} FROM new n WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY n.id
     RETURNING {columns}
 ){linked}
 SELECT r.reason, r.id AS refused_id, {added} FROM {source} FULL JOIN refused r ON false

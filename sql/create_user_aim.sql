@@ -6,7 +6,7 @@ WITH added AS (
     RETURNING {columns}
 )
 SELECT
-    CASE WHEN user_id IS NULL THEN EXISTS (SELECT FROM users WHERE id = %(user_id)s) END AS has_user,
-    CASE WHEN user_id IS NULL THEN EXISTS (SELECT FROM aims WHERE id = %(aim_id)s) END AS has_aim,
+    CASE WHEN user_id IS NULL THEN EXISTS (SELECT 1 FROM users WHERE id = %(user_id)s) END AS has_user,
+    CASE WHEN user_id IS NULL THEN EXISTS (SELECT 1 FROM aims WHERE id = %(aim_id)s) END AS has_aim,
     {columns}
 FROM (SELECT 1) AS one LEFT JOIN added ON true

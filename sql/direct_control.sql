@@ -10,7 +10,7 @@ new (id, {given}) AS MATERIALIZED (
     SELECT n.id, {given} FROM unnest(%(ids)s::uuid[], {new_arrays}) AS n (id, {given})
 ),
 refused (reason, id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT FROM {source} WHERE id = %(source)s)
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM {source} WHERE id = %(source)s)
     UNION ALL
     SELECT CASE WHEN f.id IS NULL THEN 'far' ELSE 'absent' END, k.id
     FROM kept k LEFT JOIN {far} f ON f.id = k.id
@@ -21,22 +21,22 @@ refused (reason, id) AS MATERIALIZED (
 ),
 removed AS (
     DELETE FROM {far} WHERE id IN (SELECT id FROM held) AND id <> ALL (%(kept)s::uuid[])
-        AND NOT EXISTS (SELECT FROM refused)
+        AND NOT EXISTS (SELECT 1 FROM refused)
     RETURNING id
 ),
 updated AS (
     UPDATE {far} f SET {changes}, updated_at = now() FROM kept k
-    WHERE f.id = k.id AND NOT EXISTS (SELECT FROM refused) AND ({old}) IS DISTINCT FROM ({new})
+    WHERE f.id = k.id AND NOT EXISTS (SELECT 1 FROM refused) AND ({old}) IS DISTINCT FROM ({new})
     RETURNING f.id
 ),
 created AS (
     INSERT INTO {far} (id, {given})
-    SELECT n.id, {given} FROM new n WHERE NOT EXISTS (SELECT FROM refused) ORDER BY n.id
+    SELECT n.id, {given} FROM new n WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY n.id
     RETURNING id
 ),
 added AS (
-    INSERT INTO user_aims (user_id, aim_id) SELECT {user}, {aim} FROM created c {users} ORDER BY c.id
-    RETURNING {far_id} AS id
+    INSERT INTO user_aims AS m (user_id, aim_id) SELECT {user}, {aim} FROM created c {users} ORDER BY c.id
+    RETURNING m.{far_id} AS id
 )
 SELECT reason AS outcome, id FROM refused
 UNION ALL

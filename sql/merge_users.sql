@@ -3,7 +3,7 @@ WITH missing (id) AS MATERIALIZED (
     SELECT w.id FROM unnest(%(users)s::uuid[]) AS w (id) LEFT JOIN users u ON u.id = w.id WHERE u.id IS NULL
 ),
 moved AS (
-    DELETE FROM user_aims WHERE user_id = %(from_user)s AND NOT EXISTS (SELECT FROM missing)
+    DELETE FROM user_aims WHERE user_id = %(from_user)s AND NOT EXISTS (SELECT 1 FROM missing)
     RETURNING aim_id, role, permissions, joined_at
 ),
 added AS (

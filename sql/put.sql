@@ -11,7 +11,7 @@ refused (reason, {keys}) AS MATERIALIZED (
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id{names})
     SELECT u.id, {aim}{values} FROM wanted w JOIN users u ON u.id = {user}
-    WHERE NOT EXISTS (SELECT FROM refused)
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY {order}
     {conflict}
     RETURNING {returned}, (xmax = 0) AS inserted

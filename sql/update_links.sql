@@ -11,7 +11,7 @@ absent AS MATERIALIZED (
 updated AS (
     UPDATE user_aims m SET {changes} FROM wanted w
     WHERE m.{source_id} = ANY (ARRAY[w.{source_id}]) AND m.{far_id} = ANY (ARRAY[w.{far_id}])
-        AND NOT EXISTS (SELECT FROM absent) AND ({old}) IS DISTINCT FROM ({new})
+        AND NOT EXISTS (SELECT 1 FROM absent) AND ({old}) IS DISTINCT FROM ({new})
     RETURNING m.{far_id}
 )
 SELECT 'absent' AS outcome, {far_id} FROM absent

@@ -11,4 +11,4 @@ updated AS (
 )
 SELECT true AS updated, {columns} FROM updated
 UNION ALL
-SELECT false, {columns} FROM held WHERE NOT EXISTS (SELECT FROM updated)
+SELECT false, {columns} FROM held WHERE NOT EXISTS (SELECT 1 FROM updated)

@@ -6,7 +6,7 @@ from uuid import UUID
 from useraim import validate
 from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists
-from useraim.ids import new_id
+from useraim.ids import in_key_order, new_id
 from useraim.rows import whole
 from useraim.statement import Statement, from_file
 from useraim.tables import Table
@@ -57,4 +57,4 @@ def refuse_taken(rows: list[tuple[Any, ...]]) -> None:
     """Raise `AlreadyExists` for the first constraint in the way of a creation, naming all rows that hold it."""
     if rows and rows[0][0] is not None:
         constraint = rows[0][0]
-        raise AlreadyExists(constraint, tuple(dict.fromkeys(row[1] for row in rows if row[0] == constraint)))
+        raise AlreadyExists(constraint, tuple(in_key_order({row[1] for row in rows if row[0] == constraint})))

@@ -149,7 +149,9 @@ def _new(keys: Keys, name: str, *, every: bool) -> str:
         return f"excluded.{name}"
     # Where only some rows give the attribute, the others keep theirs; the subquery is hashed once, not run a row.
     key = ", ".join(f"m.{key}" for key in keys.columns.split(", "))
-    gave = f"SELECT {keys.columns} FROM wanted WHERE {name} IS NOT NULL"
+    # It reads the arrays again, as Citus lets it refer to parameters, but to no CTE.
+    arrays = f"{keys.arrays}, %({name})s::{ATTRIBUTES[name].array_type}"
+    gave = f"SELECT {keys.columns} FROM unnest({arrays}) AS g ({keys.columns}, given) WHERE given IS NOT NULL"
     return f"CASE WHEN ({key}) IN ({gave}) THEN excluded.{name} ELSE m.{name} END"
 
 

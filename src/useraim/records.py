@@ -45,7 +45,6 @@ class Records(Generic[Id, R, New, Far]):
         self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
         self._delete = self._named("delete", Q.from_(rows).delete().where(one).returning("id"), row=single)
         self._delete_many = self._named("delete_many", Q.from_(rows).delete().where(some).returning("id"), row=single)
-        self._create_one = self._creation_of_one()
         self._create = creation_statement(table, f"{table.name}.create_many")
 
     @method
@@ -147,7 +146,7 @@ class Records(Generic[Id, R, New, Far]):
     def creation_of_one(self, new: New) -> Call[R]:
         """Build the call that creates one record: unlike the one for many, it looks for what is in the way last."""
         ((key, record),) = creations(self.table, self.new, [new]).items()
-        unique = self.table.unique
+        id_given = cast("Any", new).id is not None
 
         def read(rows: list[tuple[Any, ...]]) -> R:
             same_id, same_value, *row = rows[0]
@@ -155,12 +154,14 @@ class Records(Generic[Id, R, New, Far]):
                 return self.make(row)
             if same_id is not None:
                 raise AlreadyExists(f"{self.table.name}_pkey", (same_id,))
+            if same_value is not None:
+                raise AlreadyExists(f"{self.table.name}_{self.table.unique}_key", (same_value,))
             # A row that another transaction committed meanwhile stands in the way without being seen.
-            if unique is None:
+            if id_given:
                 raise AlreadyExists(f"{self.table.name}_pkey", (key,))
-            raise AlreadyExists(f"{self.table.name}_{unique}_key", () if same_value is None else (same_value,))
+            raise AlreadyExists(f"{self.table.name}_{self.table.unique}_key")
 
-        return self._create_one.call(read, {"id": key, **record})
+        return _create_one(self.table, id_given).call(read, {"id": key, **record})
 
     def creation(self, new: list[Any]) -> Call[list[R]]:
         """Build the call that creates records; shared with the functions that take one record's columns."""
@@ -205,22 +206,27 @@ class Records(Generic[Id, R, New, Far]):
         read = partial(asked.page, place_of=lambda row: tuple(key.place(row) for key in keys))
         return statement.call(read, {**parameters, **asked.parameters})
 
-    def _creation_of_one(self) -> Statement[tuple[Any, ...]]:
-        table, unique = self.table, self.table.unique
-        same = f"(SELECT id FROM {table.name} WHERE lower({unique}) = lower(%({unique})s))" if unique else "NULL::uuid"
-        query = from_file(
-            "create_one.sql",
-            table=table.name,
-            given=", ".join(table.given),
-            values=", ".join(f"%({name})s" for name in table.given),
-            unique=f"lower({unique})" if unique else "id",
-            columns=table.listed(),
-            same=same,
-        )
-        return self._named("create", query, whole)
-
     def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
         return Statement(f"{self.table.name}.{name}", query, row)
+
+
+@cache
+def _create_one(table: Table[Any], id_given: bool) -> Statement[tuple[Any, ...]]:
+    same_id = f"SELECT id FROM {table.name} WHERE id = %(id)s"
+    same_value = f"SELECT id FROM {table.name} WHERE lower({table.unique}) = lower(%({table.unique})s)"
+    taken = [same_id] * id_given + [same_value] * (table.unique is not None)
+    query = from_file(
+        "create_one.sql",
+        table=table.name,
+        given=", ".join(table.given),
+        values=", ".join(f"%({name})s" for name in table.given),
+        unless="WHERE " * bool(taken) + " AND ".join(f"NOT EXISTS ({rows})" for rows in taken),
+        # Where both id and value can be in the way unseen, the server's error has to say which.
+        target="(id)" if id_given else "",
+        columns=table.listed(),
+        same_value=f"({same_value})" if table.unique else "NULL::uuid",
+    )
+    return Statement(f"{table.name}.create", query, whole)
 
 
 @cache

@@ -175,7 +175,7 @@ def _refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = (
     if held := by_reason.pop("held", None):
         return AlreadyExists("user_aims_pkey", tuple(in_key_order(held)))
     constraint, ids = next(iter(by_reason.items()))
-    return AlreadyExists(constraint, tuple(dict.fromkeys(ids)))
+    return AlreadyExists(constraint, tuple(in_key_order(set(ids))))
 
 
 @cache
@@ -188,7 +188,7 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
         user=ends.user,
         aim=ends.aim,
         missing=(
-            f"SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT FROM {source.name} WHERE id = %(source)s)\n"
+            f"SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM {source.name} WHERE id = %(source)s)\n"
             "    UNION ALL\n"
             f"    SELECT 'far', w.{far.link} FROM wanted w LEFT JOIN {far.name} f ON f.id = w.{far.link}"
             " WHERE f.id IS NULL"
@@ -200,7 +200,7 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
     )
     removed = (
         f"DELETE FROM user_aims WHERE {source.link} = %(source)s AND {far.link} <> ALL (%(far)s::uuid[])\n"
-        f"        AND NOT EXISTS (SELECT FROM refused)\n    RETURNING {far.link}"
+        f"        AND NOT EXISTS (SELECT 1 FROM refused)\n    RETURNING {far.link}"
     )
     return memberships.put(keys, given, on_match, removed if replacing else "")
 
@@ -247,11 +247,11 @@ def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
         far,
         f"{ends.name}.create",
         refused="\n    UNION ALL\n    SELECT 'source', %(source)s::uuid"
-        f" WHERE NOT EXISTS (SELECT FROM {source.name} WHERE id = %(source)s)",
+        f" WHERE NOT EXISTS (SELECT 1 FROM {source.name} WHERE id = %(source)s)",
         linked=f""",
 linked AS (
-    INSERT INTO user_aims (user_id, aim_id{names}) SELECT {user}, {aim}{values} FROM added a {users} ORDER BY a.id
-    RETURNING {far.link}, role, permissions, joined_at
+    INSERT INTO user_aims AS m (user_id, aim_id{names}) SELECT {user}, {aim}{values} FROM added a {users} ORDER BY a.id
+    RETURNING m.{far.link}, m.role, m.permissions, m.joined_at
 )""",
         source=f"(added a JOIN linked m ON m.{far.link} = a.id)",
         also=", m.role, m.permissions, m.joined_at",

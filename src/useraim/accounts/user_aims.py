@@ -174,8 +174,8 @@ def merge(from_user: UserRef, into_user: UserRef) -> Call[Changes]:
     both = in_key_order((old, new))
 
     def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if missing := tuple(id for outcome, id in rows if outcome == "missing"):
-            raise BrokenReference(users=missing)
+        if missing := in_key_order(id for outcome, id in rows if outcome == "missing"):
+            raise BrokenReference(users=tuple(missing))
         added = {id for outcome, id in rows if outcome == "added"}
         moved = in_key_order(id for outcome, id in rows if outcome == "moved")
         return Changes(tuple(in_key_order(added)), unchanged=tuple(id for id in moved if id not in added))

@@ -3,14 +3,15 @@
 from typing import Final
 
 from useraim import validate
+from useraim.errors import Conflict
 from useraim.ids import AimId, UserId, new_id
 from useraim.operation import operation
 from useraim.page import MOST
 from useraim.query import Q, lower, param, table
 from useraim.records import Records
 from useraim.relationship import ManyToMany
-from useraim.rows import maker
-from useraim.statement import Call, Statement, first, first_or_none, from_file
+from useraim.rows import maker, single
+from useraim.statement import Call, Statement, first_or_none, from_file, together
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
 from useraim.values import Aim, AimRef, EditAim, NewAim, NewUser, User, UserRef
@@ -33,16 +34,16 @@ stream = _RECORDS.stream
 
 _users: Final = table("users")
 _user: Final = maker(User)
-_BY_EMAIL: Final = Statement(
-    "users.find_by_email",
-    Q.from_(_users).select(*USERS.columns).where(lower(_users.email) == lower(param("email", "text"))),
-    _user,
-)
-_ENSURE: Final = Statement(
-    "users.ensure",
-    from_file("ensure_user.sql", columns=USERS.listed(), returned=USERS.listed("u")),
-    lambda row: (_user(row[:-1]), bool(row[-1])),
-)
+
+
+def _by_email(name: str) -> Statement[User]:
+    found = lower(_users.email) == lower(param("email", "text"))
+    return Statement(name, Q.from_(_users).select(*USERS.columns).where(found), _user)
+
+
+_FIND_BY_EMAIL: Final = _by_email("users.find_by_email")
+_ENSURE: Final = Statement("users.ensure", from_file("ensure_user.sql"), single)
+_ENSURED: Final = _by_email("users.ensure (found)")
 
 _SIMILAR: Final = Statement(
     "users.similar",
@@ -64,15 +65,25 @@ def create(*, email: str, name: str, id: UserId | None = None) -> Call[User]:
 
 @operation
 def ensure(*, email: str, name: str) -> Call[tuple[User, bool]]:
-    """Find the user with this e-mail address, whose name stays, or create one; say whether it was created."""
+    """Find the user with this e-mail address, whose name stays, or create one; say whether it was created.
+
+    Two statements in one round trip, as only a second one sees a user that another caller creates at the same time.
+    """
     values = USERS.check({"email": email, "name": name})
-    return _ENSURE.call(first, {"id": new_id(), **values})
+    created = _ENSURE.call(bool, {"id": new_id(), **values})
+    return together(created, _ENSURED.call(first_or_none, {"email": values["email"]}), _ensured)
+
+
+def _ensured(created: bool, user: User | None) -> tuple[User, bool]:
+    if user is None:
+        raise Conflict("the user was deleted meanwhile")
+    return user, created
 
 
 @operation
 def find_by_email(email: str) -> Call[User | None]:
     """Return the user with this e-mail address, however it is spelt, or None."""
-    return _BY_EMAIL.call(first_or_none, {"email": validate.plain_text(email, "email")})
+    return _FIND_BY_EMAIL.call(first_or_none, {"email": validate.plain_text(email, "email")})
 
 
 @operation
