@@ -47,12 +47,15 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = {
 }
 
 
+_NOTHING: Final[Given] = {}
 _SEQUENCES: Final = {list, tuple}
 _PLAIN: Final = {str, Unset}
 
 
 def check(*, role: object, permissions: Any, joined_at: object) -> Given:
     """Check attributes; those not given are left out."""
+    if role is permissions is joined_at is UNSET:
+        return _NOTHING
     texts = () if permissions is UNSET else permissions
     if type(texts) in _SEQUENCES and {type(role), *map(type, texts)} <= _PLAIN:
         given = _check_once(role, UNSET if permissions is UNSET else tuple(texts))

@@ -19,7 +19,7 @@ from psycopg.pq import Format, TransactionStatus
 from useraim.adapt import ADAPTERS
 from useraim.errors import translate
 from useraim.pipeline import pipelined
-from useraim.statement import Call, Step
+from useraim.statement import Call, Statement
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,18 +48,17 @@ AsyncDatabase = AsyncConnection[Any] | AsyncPool
 
 
 class _Cursor(Cursor[Any]):
-    """A cursor that sends and loads values by this package's own adapters."""
+    """A cursor for one statement, which sends and loads values by this package's own adapters."""
 
     __slots__ = ()
+
+    def __init__(self, conn: Connection[Any], statement: Statement[Any]) -> None:
+        super().__init__(conn, row_factory=statement.row_factory)
+        self.format = Format.BINARY
 
     @property
     def adapters(self) -> AdaptersMap:
         return ADAPTERS
-
-    def prepare(self, step: Step) -> "_Cursor":
-        self.format = Format.BINARY
-        self.row_factory = step.row_factory
-        return self
 
 
 class _AsyncCursor(AsyncCursor[Any]):
@@ -67,14 +66,13 @@ class _AsyncCursor(AsyncCursor[Any]):
 
     __slots__ = ()
 
+    def __init__(self, conn: AsyncConnection[Any], statement: Statement[Any]) -> None:
+        super().__init__(conn, row_factory=statement.row_factory)
+        self.format = Format.BINARY
+
     @property
     def adapters(self) -> AdaptersMap:
         return ADAPTERS
-
-    def prepare(self, step: Step) -> "_AsyncCursor":
-        self.format = Format.BINARY
-        self.row_factory = step.row_factory
-        return self
 
 
 def run(db: Database, call: Call[T]) -> T:
@@ -128,9 +126,9 @@ async def run_script_async(db: AsyncDatabase, script: Script[T]) -> T:
 def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
     try:
         if len(call.steps) == 1:
-            step = call.steps[0]
-            return [_Cursor(conn).prepare(step).execute(step.sql, step.parameters).fetchall()]
-        cursors = [_Cursor(conn).prepare(step) for step in call.steps]
+            statement, parameters = call.steps[0]
+            return [_Cursor(conn, statement).execute(statement.sql, parameters).fetchall()]
+        cursors = [_Cursor(conn, statement) for statement, _ in call.steps]
         with conn.lock:
             conn.wait(pipelined(conn, cursors, call))
         return [cursor.fetchall() for cursor in cursors]
@@ -143,10 +141,10 @@ def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
 async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[list[Any]]:
     try:
         if len(call.steps) == 1:
-            step = call.steps[0]
-            cursor = await _AsyncCursor(conn).prepare(step).execute(step.sql, step.parameters)
+            statement, parameters = call.steps[0]
+            cursor = await _AsyncCursor(conn, statement).execute(statement.sql, parameters)
             return [await cursor.fetchall()]
-        cursors = [_AsyncCursor(conn).prepare(step) for step in call.steps]
+        cursors = [_AsyncCursor(conn, statement) for statement, _ in call.steps]
         async with conn.lock:
             await conn.wait(pipelined(conn, cursors, call))
         return [await cursor.fetchall() for cursor in cursors]

@@ -68,6 +68,6 @@ def _in_one_write(
 
 
 def _queue(cursors: Cursors, steps: Sequence[Step]) -> PQGen[None]:
-    for cursor, step in zip(cursors, steps, strict=True):
-        yield from cursor._start_query(step.sql)
-        yield from cursor._maybe_prepare_gen(cursor._convert_query(step.sql, step.parameters))
+    for cursor, (statement, parameters) in zip(cursors, steps, strict=True):
+        yield from cursor._start_query(statement.sql)
+        yield from cursor._maybe_prepare_gen(cursor._convert_query(statement.sql, parameters))

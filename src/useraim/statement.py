@@ -1,7 +1,7 @@
 """Statement and Call: rendered SQL, bound values, and how rows become a result. Pure: no connection, no I/O."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, LiteralString, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
 
 from useraim import files
 from useraim.errors import Error
@@ -21,12 +21,25 @@ class Query(Protocol):
     def __str__(self) -> str: ...
 
 
-class Step(NamedTuple):
-    """One statement of a call with the values bound to it; the SQL as bytes, which need no encoding at each call."""
+class Statement(Generic[Row]):
+    """SQL rendered once, named by a leading comment, and what one row of its result becomes.
 
-    sql: bytes
-    parameters: Parameters
-    row_factory: Any
+    The SQL is kept as bytes, which need no encoding at each call.
+    """
+
+    __slots__ = ("row_factory", "sql")
+
+    def __init__(self, name: str, query: Query, row: MakeRow[Row]) -> None:
+        self.sql = named(name, query).encode()
+        self.row_factory: Callable[[object], MakeRow[Row]] = lambda _: row
+
+    def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> "Call[T]":
+        """Bind values; `read` receives the rows, in the order the server sent them."""
+        return Call(((self, parameters),), lambda results: read(results[0]))
+
+
+Step: TypeAlias = tuple[Statement[Any], Parameters]
+"""One statement of a call and the values bound to it."""
 
 
 class Call(Generic[T]):
@@ -54,7 +67,7 @@ class Call(Generic[T]):
     @property
     def statements(self) -> tuple[tuple[LiteralString, Parameters], ...]:
         """The SQL and parameters in the order they are sent, for EXPLAIN and tests."""
-        return tuple((literal(step.sql.decode()), step.parameters) for step in self.steps)
+        return tuple((literal(statement.sql.decode()), parameters) for statement, parameters in self.steps)
 
     def under(self, *earlier: "Call[Any]") -> "Call[T]":
         """Send calls that lock first, in the same transaction, and drop their results."""
@@ -85,20 +98,6 @@ def named(name: str, query: Query) -> LiteralString:
 def literal(sql: Any) -> LiteralString:
     """Vouch to the type checkers for text that is of this package alone; values are parameters."""
     return cast("LiteralString", sql)
-
-
-class Statement(Generic[Row]):
-    """SQL rendered once, named by a leading comment, and what one row of its result becomes."""
-
-    __slots__ = ("row_factory", "sql")
-
-    def __init__(self, name: str, query: Query, row: MakeRow[Row]) -> None:
-        self.sql = named(name, query).encode()
-        self.row_factory: Callable[[object], MakeRow[Row]] = lambda _: row
-
-    def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> Call[T]:
-        """Bind values; `read` receives the rows, in the order the server sent them."""
-        return Call((Step(self.sql, parameters, self.row_factory),), lambda results: read(results[0]))
 
 
 def first(rows: list[T]) -> T:

@@ -41,6 +41,8 @@ class Table(Generic[R]):
 
     def id(self, value: object, field: str = "id") -> UUID:
         """Accept an id or the record itself."""
+        if type(value) is UUID:
+            return value
         return value.id if isinstance(value, self.row) else validate.uuid(value, field)
 
     def ids(self, values: object, field: str = "ids") -> list[UUID]:

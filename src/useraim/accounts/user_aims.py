@@ -37,7 +37,7 @@ def create(
 
     Raises `AlreadyExists` when they are linked, and `BrokenReference` naming whichever of the two does not exist.
     """
-    user_id, aim_id = key = _pair((user, aim))
+    user_id, aim_id = key = _key_of(user, aim)
     given = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
 
     def read(rows: list[tuple[Any, ...]]) -> UserAim:
@@ -54,14 +54,14 @@ def create(
 @operation
 def get(user: UserRef, aim: AimRef) -> Call[UserAim]:
     """Return the membership; `NotFound` when the two are not linked."""
-    key = _pair((user, aim))
+    key = _key_of(user, aim)
     return by_pair.GET.call(lambda rows: _one_of(key, rows), _key(key))
 
 
 @operation
 def find(user: UserRef, aim: AimRef) -> Call[UserAim | None]:
     """Return the membership, or None when the two are not linked."""
-    return by_pair.GET.call(first_or_none, _key(_pair((user, aim))))
+    return by_pair.GET.call(first_or_none, _key(_key_of(user, aim)))
 
 
 @operation
@@ -90,7 +90,7 @@ def update(
 
     Raises `NotFound`, and `Conflict` when `if_role` is given and the role is another one by now.
     """
-    key = _pair((user, aim))
+    key = _key_of(user, aim)
     given = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
     expected = None if if_role is None else validate.role(if_role, "if_role")
 
@@ -119,7 +119,7 @@ def revoke(user: UserRef, aim: AimRef, permissions: Iterable[str]) -> Call[UserA
 @operation
 def delete(user: UserRef, aim: AimRef) -> Call[bool]:
     """Unlink the two; say whether they were linked."""
-    return by_pair.DELETE.call(bool, _key(_pair((user, aim))))
+    return by_pair.DELETE.call(bool, _key(_key_of(user, aim)))
 
 
 @operation
@@ -214,12 +214,16 @@ def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Ca
     return lambda asked: _page_call(asked, link, parameters, descending=descending)
 
 
+def _key_of(user: object, aim: object) -> Pair:
+    return USERS.id(user, "user_id"), AIMS.id(aim, "aim_id")
+
+
 def _pair(pair: object) -> Pair:
     match pair:
         case UserAim():
             return pair.user_id, pair.aim_id
         case tuple() | list() if len(two := cast("Sequence[object]", pair)) == 2:
-            return USERS.id(two[0], "user_id"), AIMS.id(two[1], "aim_id")
+            return _key_of(two[0], two[1])
         case _:
             raise InvalidValue("pairs", "a pair of a user and an aim is needed")
 
@@ -232,7 +236,7 @@ def membership(row: object) -> tuple[Pair, Given]:
     """Check a row to write: its pair, and the attributes it gives."""
     if isinstance(row, NewUserAim | UserAim):
         given = memberships.check(role=row.role, permissions=row.permissions, joined_at=row.joined_at)
-        return (USERS.id(row.user_id, "user_id"), AIMS.id(row.aim_id, "aim_id")), given
+        return _key_of(row.user_id, row.aim_id), given
     return _pair(row), {}
 
 
@@ -261,7 +265,7 @@ def _refusal(rows: list[tuple[str, UUID, UUID]]) -> Exception:
 def _permit(
     statement: Statement[tuple[bool, UserAim]], user: UserRef, aim: AimRef, permissions: Iterable[str]
 ) -> Call[UserAim]:
-    key = _pair((user, aim))
+    key = _key_of(user, aim)
     named = TextArray(dict.fromkeys(validate.permissions(permissions)))
     return statement.call(lambda rows: _one_of(key, rows)[1], {**_key(key), "permissions": named})
 
