@@ -7,7 +7,7 @@ Times come back in UTC, whatever the session's time zone; permissions as tuples,
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from struct import Struct
 from typing import Final, cast
 from uuid import UUID
@@ -23,6 +23,7 @@ _UUID, _UUID_ARRAY, _TEXT, _TEXT_ARRAY, _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 2950,
 _HEAD = Struct("!iiIii")  # dimensions, has NULLs, element's oid, length, lower bound
 _LENGTH = Struct("!i")
 _MICROSECONDS = Struct("!iq")
+_MOST_TEXTS: Final = 1024
 _NULL: Final = _LENGTH.pack(-1)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -97,26 +98,38 @@ def pack_time(value: datetime | None) -> bytes:
     return _NULL if value is None else _MICROSECONDS.pack(8, (value - _EPOCH) // _MICROSECOND)
 
 
+class _Texts(dict[Buffer, tuple[str, ...]]):
+    """Arrays of texts by their packed form: looking one up, memoryview or bytes, calls no Python code."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+
+    def __missing__(self, packed: Buffer) -> tuple[str, ...]:
+        data = bytes(packed)
+        texts: list[str] = []
+        position = 20
+        while position < len(data):
+            start = position + 4
+            position = start + _LENGTH.unpack_from(data, position)[0]
+            texts.append(data[start:position].decode(self.encoding))
+        if len(self) >= _MOST_TEXTS:
+            self.clear()
+        return self.setdefault(data, tuple(texts))
+
+
+_texts = cache(_Texts)
+
+
 class _TextArrayLoader(Loader):
     format = Format.BINARY
 
     def __init__(self, oid: int, context: AdaptContext | None = None) -> None:
         super().__init__(oid, context)
-        self.encoding = _encoding(context)
+        self.texts = _texts(_encoding(context))
+        self.load = self.texts.__getitem__  # type: ignore[assignment, method-assign]  # no frame of Python a row
 
     def load(self, data: Buffer) -> tuple[str, ...]:
-        return _unpack_texts(bytes(data), self.encoding)
-
-
-@lru_cache(maxsize=1024)
-def _unpack_texts(data: bytes, encoding: str) -> tuple[str, ...]:
-    texts: list[str] = []
-    position = 20
-    while position < len(data):
-        start = position + 4
-        position = start + _LENGTH.unpack_from(data, position)[0]
-        texts.append(data[start:position].decode(encoding))
-    return tuple(texts)
+        return self.texts[data]
 
 
 def _encoding(context: AdaptContext | None) -> str:
