@@ -49,8 +49,12 @@ class Limits(NamedTuple):
 
 def order(ends: Ends, order_by: object) -> Order:
     """Check the name of an ordering."""
-    choices = {**_ON_LINK, "created_at": ends.far.orders["created_at"], ends.far.label: ends.far.orders[ends.far.label]}
-    return Order(*ordering.parse(order_by, choices))
+    return Order(*ordering.parse(order_by, _orders(ends)))
+
+
+@lru_cache
+def _orders(ends: Ends) -> dict[str, Key]:
+    return {**_ON_LINK, "created_at": ends.far.orders["created_at"], ends.far.label: ends.far.orders[ends.far.label]}
 
 
 def limits(limit: object, offset: object) -> Limits:
