@@ -39,9 +39,7 @@ GET: Final = Statement("user_aims.get", Q.from_(_rows).select(*_COLUMNS).where(_
 FIND_MANY: Final = Statement("user_aims.find_many", from_file("find_user_aims.sql", returned=_RETURNED), MAKE)
 DELETE: Final = Statement("user_aims.delete", Q.from_(_rows).delete().where(_one).returning("user_id"), single)
 DELETE_MANY: Final[Statement[Pair]] = Statement("user_aims.delete_many", from_file("delete_user_aims.sql"), whole)
-LOCK_USER: Final = Statement(
-    "user_aims.merge (lock)", "SELECT id FROM users WHERE id = %(id)s FOR NO KEY UPDATE", single
-)
+LOCK_USER: Final = Statement("user_aims.merge (lock)", "SELECT useraim_lock_user(%(id)s)", single)
 MERGE: Final[Statement[tuple[str, UUID]]] = Statement("user_aims.merge", from_file("merge_users.sql"), whole)
 
 

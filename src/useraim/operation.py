@@ -130,7 +130,7 @@ def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
             return [_Cursor(conn, statement).execute(statement.sql, parameters).fetchall()]
         cursors = [_Cursor(conn, statement) for statement, _ in call.steps]
         with conn.lock:
-            conn.wait(pipelined(conn, cursors, call))
+            conn.wait(pipelined(conn, cursors, call.steps))
         return [cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
@@ -146,7 +146,7 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
             return [await cursor.fetchall()]
         cursors = [_AsyncCursor(conn, statement) for statement, _ in call.steps]
         async with conn.lock:
-            await conn.wait(pipelined(conn, cursors, call))
+            await conn.wait(pipelined(conn, cursors, call.steps))
         return [await cursor.fetchall() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):

@@ -7,56 +7,33 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
-import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg._pipeline_base import BasePipeline
 from psycopg.abc import PQGen
 from psycopg.generators import send
-from psycopg.pq import TransactionStatus
 
-from useraim.statement import Call, Step
+from useraim.statement import Step
 
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
 Cursors: TypeAlias = Sequence[Cursor[Any] | AsyncCursor[Any]]
 
 
-def pipelined(conn: AnyConnection, cursors: Cursors, call: Call[Any]) -> PQGen[None]:
+def pipelined(conn: AnyConnection, cursors: Cursors, steps: Sequence[Step]) -> PQGen[None]:
     """Send several statements in one write while the connection stays locked, and fetch their results.
 
-    Through `conn.pipeline()` the connection is unlocked between the statements: those of other threads and tasks that
-    share it would slip into this transaction, and wait for each other (seen: tasks hanging for ever). It also writes
-    statement by statement and syncs twice, which takes a third longer than this on a local socket.
+    On an autocommit connection that makes them one transaction. Through `conn.pipeline()` the connection is unlocked
+    between the statements: those of other threads and tasks that share it would slip into this transaction, and wait
+    for each other (seen: tasks hanging for ever). It also writes statement by statement and syncs twice, which takes a
+    third longer than this on a local socket.
     """
     if conn._pipeline:  # the caller's, in which these statements are some of many
-        yield from _queue(cursors, call.steps)
+        yield from _queue(cursors, steps)
         yield from conn._pipeline._communicate_gen()
         return
-    begin = call.locks and conn.autocommit and conn.pgconn.transaction_status == TransactionStatus.IDLE
-    try:
-        yield from _in_one_write(conn, cursors, call.steps, begin=begin)
-    except psycopg.Error:
-        if begin and conn.pgconn.transaction_status == TransactionStatus.INERROR:
-            yield from conn._rollback_gen()
-        raise
-
-
-def _in_one_write(
-    conn: AnyConnection,
-    cursors: Cursors,
-    steps: Sequence[Step],
-    *,
-    begin: bool,
-) -> PQGen[None]:
     pipeline = conn._pipeline = cast("Any", BasePipeline(conn))
     yield from pipeline._enter_gen()
     try:
-        # PostgreSQL makes one transaction of a pipeline by itself. Citus has to be told: it let go of the first
-        # statement's lock before the second began, and left the union of two sets in 37 of 40 races.
-        if begin:
-            yield from conn._exec_command(b"BEGIN")
         yield from _queue(cursors, steps)
-        if begin:
-            yield from conn._exec_command(b"COMMIT")
         pipeline._enqueue_sync()
         while pipeline.command_queue:
             pipeline.command_queue.popleft()()

@@ -46,23 +46,19 @@ class Call(Generic[T]):
     """What an operation will send, and `read`, which turns the rows of each statement into the result.
 
     Several steps run in one transaction and one round trip; a call without steps sends nothing.
-    `locks`: the first step holds a lock for those that follow.
     """
 
-    __slots__ = ("error", "locks", "read", "steps")
+    __slots__ = ("error", "read", "steps")
 
     def __init__(
         self,
         steps: tuple[Step, ...],
         read: Callable[[list[list[Any]]], T],
         error: Callable[[Error], Error] = lambda error: error,
-        *,
-        locks: bool = False,
     ) -> None:
         self.steps = steps
         self.read = read
         self.error = error
-        self.locks = locks
 
     @property
     def statements(self) -> tuple[tuple[LiteralString, Parameters], ...]:
@@ -72,11 +68,11 @@ class Call(Generic[T]):
     def under(self, *earlier: "Call[Any]") -> "Call[T]":
         """Send calls that lock first, in the same transaction, and drop their results."""
         before = tuple(step for call in earlier for step in call.steps)
-        return Call(before + self.steps, lambda results: self.read(results[len(before) :]), self.error, locks=True)
+        return Call(before + self.steps, lambda results: self.read(results[len(before) :]), self.error)
 
     def or_raise(self, error: Callable[[Error], Error]) -> "Call[T]":
         """Say the error for a violated constraint in the words of the caller."""
-        return Call(self.steps, self.read, error, locks=self.locks)
+        return Call(self.steps, self.read, error)
 
 
 def together(one: Call[T], other: Call[U], combine: Callable[[T, U], V]) -> Call[V]:

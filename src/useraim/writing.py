@@ -206,8 +206,8 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
 
 
 @cache
-def _lock(ends: Ends) -> Statement[UUID]:
-    query = f"SELECT id FROM {ends.source.name} WHERE id = %(source)s FOR NO KEY UPDATE"
+def _lock(ends: Ends) -> Statement[object]:
+    query = f"SELECT useraim_lock_{'user' if ends.source is USERS else 'aim'}(%(source)s)"
     return Statement(f"{ends.name} (lock)", query, single)
 
 

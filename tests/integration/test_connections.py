@@ -11,6 +11,7 @@ from uuid import UUID
 import psycopg
 import pytest
 from psycopg.adapt import Loader
+from psycopg.conninfo import make_conninfo
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, AsyncNullConnectionPool, ConnectionPool, NullConnectionPool
@@ -27,6 +28,7 @@ from useraim import (
     NotFound,
     SchemaOutOfDate,
     aims,
+    schema,
     user_aims,
     users,
 )
@@ -142,11 +144,10 @@ def test_latin1_texts_come_back(connect: Callable[..., World]) -> None:
     assert connect()(users.get, ana) == ana
 
 
-def test_names_are_found_by_the_callers_search_path(connect: Callable[..., World]) -> None:
+def test_names_are_found_by_the_callers_search_path(connect: Callable[..., World], database: str) -> None:
     call = connect(autocommit=True)
     call.execute("CREATE SCHEMA tenant")
-    for table in ("users", "aims", "user_aims"):
-        call.execute(f"CREATE TABLE tenant.{table} (LIKE public.{table} INCLUDING ALL)")
+    schema.apply(make_conninfo(database, options="-c search_path=tenant"))
     call.execute("SET search_path TO tenant")
     everything(call)
     call(users.create, email="tenant@example.org", name="Tenant")
