@@ -81,6 +81,8 @@ def bound(given: Given) -> dict[str, Any]:
 
 def shape(rows: Sequence[Given]) -> Shape:
     """Tell which attributes occur in the rows, and whether in all of them."""
+    if not any(rows):
+        return ()
     counts = Counter(chain.from_iterable(rows))
     return tuple((name, counts[name] == len(rows)) for name in ATTRIBUTES if counts[name])
 

@@ -17,21 +17,23 @@ from useraim.statement import Call, Statement, from_file, nothing
 from useraim.tables import USERS, Ends
 from useraim.values import Changes, Link, Linked
 
-Wanted: TypeAlias = dict[UUID, Given]
+Wanted: TypeAlias = dict[int, tuple[UUID, Given]]
+"""Far ids and the attributes given for their links, by number, as the hash of a UUID is a call of Python code."""
 
 
 def wanted(ends: Ends, links: object, defaults: Given) -> Wanted:
     """Check links to write; attributes that a link does not give come from `defaults`; the first of equals counts."""
     given = validate.collection(links, "links")
     if not any(issubclass(kind, Link) for kind in set(map(type, given))):
-        return dict.fromkeys(ends.far.ids(given, "links"), defaults)
+        return {key.int: (key, defaults) for key in ends.far.ids(given, "links")}
     checked: Wanted = {}
     for link in given:
+        far, attributes = link, defaults
         if isinstance(link, Link):
             own = memberships.check(role=link.role, permissions=link.permissions, joined_at=link.joined_at)
-            checked.setdefault(ends.far.id(cast("Any", link).id, "links"), {**defaults, **own})
-        else:
-            checked.setdefault(ends.far.id(link, "links"), defaults)
+            far, attributes = cast("Any", link).id, {**defaults, **own}
+        key = ends.far.id(far, "links")
+        checked.setdefault(key.int, (key, attributes))
     return checked
 
 
@@ -44,7 +46,7 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bo
     def read(rows: list[tuple[str, UUID]]) -> Changes:
         if rows and rows[0][0] in {"source", "far", "held"}:
             raise _refusal(ends, rows)
-        return _changes(links, rows)
+        return _changes(_ids(links), rows)
 
     keys, given, arrays = _arrays(links)
 
@@ -52,7 +54,7 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bo
         # Lost to another append of the same links, which only the constraint sees: it names pairs.
         if isinstance(error, AlreadyExists) and error.constraint == "user_aims_pkey":
             named = {key for pair in error.ids for key in cast("tuple[UUID, UUID]", pair)}
-            return AlreadyExists(error.constraint, tuple(key for key in links if key in named))
+            return AlreadyExists(error.constraint, tuple(key for key in _ids(links) if key in named))
         return error
 
     call = (
@@ -78,8 +80,8 @@ def update(ends: Ends, source: UUID, links: Wanted) -> Call[Changes]:
 
     def read(rows: list[tuple[str, UUID]]) -> Changes:
         if rows and rows[0][0] == "absent":
-            raise NotFound("user_aims", _in_order(links, rows))
-        return _changes(links, rows)
+            raise NotFound("user_aims", _in_order(_ids(links), rows))
+        return _changes(_ids(links), rows)
 
     keys, given, arrays = _arrays(links)
     return _update(ends, given).call(read, {"source": source, "far": keys, **arrays}).under(lock(ends, source))
@@ -143,10 +145,14 @@ def direct_control(ends: Ends, new: type[object], edit: type[Any], source: UUID,
 
 
 def _arrays(links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:
-    keys = UuidArray(in_key_order(links))
-    given = [links[key] for key in keys]
+    ordered = [links[number] for number in sorted(links)]
+    given = [attributes for _, attributes in ordered]
     shape = memberships.shape(given)
-    return keys, shape, memberships.arrays(given, shape)
+    return UuidArray(key for key, _ in ordered), shape, memberships.arrays(given, shape)
+
+
+def _ids(links: Wanted) -> list[UUID]:
+    return [key for key, _ in links.values()]
 
 
 def _changes(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> Changes:
