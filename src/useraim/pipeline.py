@@ -7,8 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
-from psycopg._pipeline_base import BasePipeline
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, Pipeline
 from psycopg.abc import PQGen
 from psycopg.generators import send
 
@@ -30,7 +29,9 @@ def pipelined(conn: AnyConnection, cursors: Cursors, steps: Sequence[Step]) -> P
         yield from _queue(cursors, steps)
         yield from conn._pipeline._communicate_gen()
         return
-    pipeline = conn._pipeline = cast("Any", BasePipeline(conn))
+    # It differs from an async one in nothing but public methods, which are not used.
+    pipeline: Any = Pipeline(cast("Any", conn))
+    conn._pipeline = pipeline
     yield from pipeline._enter_gen()
     try:
         yield from _queue(cursors, steps)
