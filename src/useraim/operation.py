@@ -12,14 +12,12 @@ from functools import update_wrapper
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, get_args, overload
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
-from psycopg.adapt import AdaptersMap
-from psycopg.pq import Format, TransactionStatus
+from psycopg import AsyncConnection, Connection
+from psycopg.pq import TransactionStatus
 
-from useraim.adapt import ADAPTERS
 from useraim.errors import translate
-from useraim.pipeline import pipelined
-from useraim.statement import Call, Statement
+from useraim.pipeline import AsyncStatementCursor, StatementCursor, pipelined
+from useraim.statement import Call
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,34 +43,6 @@ class AsyncPool(Protocol):
 Script: TypeAlias = Generator[Call[Any], Any, T]
 Database = Connection[Any] | Pool
 AsyncDatabase = AsyncConnection[Any] | AsyncPool
-
-
-class _Cursor(Cursor[Any]):
-    """A cursor for one statement, which sends and loads values by this package's own adapters."""
-
-    __slots__ = ()
-
-    def __init__(self, conn: Connection[Any], statement: Statement[Any]) -> None:
-        super().__init__(conn, row_factory=statement.row_factory)
-        self.format = Format.BINARY
-
-    @property
-    def adapters(self) -> AdaptersMap:
-        return ADAPTERS
-
-
-class _AsyncCursor(AsyncCursor[Any]):
-    """The same for async connections."""
-
-    __slots__ = ()
-
-    def __init__(self, conn: AsyncConnection[Any], statement: Statement[Any]) -> None:
-        super().__init__(conn, row_factory=statement.row_factory)
-        self.format = Format.BINARY
-
-    @property
-    def adapters(self) -> AdaptersMap:
-        return ADAPTERS
 
 
 def run(db: Database, call: Call[T]) -> T:
@@ -127,11 +97,11 @@ def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
     try:
         if len(call.steps) == 1:
             statement, parameters = call.steps[0]
-            return [_Cursor(conn, statement).execute(statement.sql, parameters).fetchall()]
-        cursors = [_Cursor(conn, statement) for statement, _ in call.steps]
+            return [StatementCursor(conn, statement).execute(statement.sql, parameters).fetched()]
+        cursors = [StatementCursor(conn, statement) for statement, _ in call.steps]
         with conn.lock:
             conn.wait(pipelined(conn, cursors, call.steps))
-        return [cursor.fetchall() for cursor in cursors]
+        return [cursor.fetched() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
             raise call.error(known) from error
@@ -142,12 +112,12 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[li
     try:
         if len(call.steps) == 1:
             statement, parameters = call.steps[0]
-            cursor = await _AsyncCursor(conn, statement).execute(statement.sql, parameters)
-            return [await cursor.fetchall()]
-        cursors = [_AsyncCursor(conn, statement) for statement, _ in call.steps]
+            cursor = await AsyncStatementCursor(conn, statement).execute(statement.sql, parameters)
+            return [await cursor.fetched()]
+        cursors = [AsyncStatementCursor(conn, statement) for statement, _ in call.steps]
         async with conn.lock:
             await conn.wait(pipelined(conn, cursors, call.steps))
-        return [await cursor.fetchall() for cursor in cursors]
+        return [await cursor.fetched() for cursor in cursors]
     except psycopg.Error as error:
         if known := translate(error):
             raise call.error(known) from error

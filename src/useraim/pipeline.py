@@ -1,7 +1,8 @@
-"""How the statements of one call travel together: one write, one round trip, one transaction."""
+"""How statements travel: a cursor for each, and those of one call in one write, round trip and transaction."""
 
 # pyright: reportPrivateUsage=false
-# psycopg has no public way to send several statements while a connection stays locked.
+# psycopg has no public way to send several statements while a connection stays locked, nor to wait for the result of a
+# statement that returns no rows, in a pipeline.
 
 import sys
 from collections.abc import Sequence
@@ -9,12 +10,61 @@ from typing import Any, TypeAlias, cast
 
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, Pipeline
 from psycopg.abc import PQGen
+from psycopg.adapt import AdaptersMap
 from psycopg.generators import send
+from psycopg.pq import Format
 
-from useraim.statement import Step
+from useraim.adapt import ADAPTERS
+from useraim.statement import Statement, Step
 
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
 Cursors: TypeAlias = Sequence[Cursor[Any] | AsyncCursor[Any]]
+
+
+class StatementCursor(Cursor[Any]):
+    """A cursor for one statement."""
+
+    __slots__ = ("returns_rows",)
+
+    def __init__(self, conn: Connection[Any], statement: Statement[Any]) -> None:
+        super().__init__(conn, row_factory=statement.row_factory)
+        self.format = Format.BINARY
+        self.returns_rows = statement.returns_rows
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """This package's, whatever the connection's are."""
+        return ADAPTERS
+
+    def fetched(self) -> list[Any]:
+        """Fetch the rows, or the number of rows changed by a statement that returns none."""
+        if self.returns_rows:
+            return self.fetchall()
+        self._fetch_pipeline()
+        return [self.rowcount]
+
+
+class AsyncStatementCursor(AsyncCursor[Any]):
+    """The same for async connections."""
+
+    __slots__ = ("returns_rows",)
+
+    def __init__(self, conn: AsyncConnection[Any], statement: Statement[Any]) -> None:
+        super().__init__(conn, row_factory=statement.row_factory)
+        self.format = Format.BINARY
+        self.returns_rows = statement.returns_rows
+
+    @property
+    def adapters(self) -> AdaptersMap:
+        """This package's, whatever the connection's are."""
+        return ADAPTERS
+
+    async def fetched(self) -> list[Any]:
+        """Do what `StatementCursor.fetched` does."""
+        if self.returns_rows:
+            return await self.fetchall()
+        await self._fetch_pipeline()
+        return [self.rowcount]
 
 
 def pipelined(conn: AnyConnection, cursors: Cursors, steps: Sequence[Step]) -> PQGen[None]:

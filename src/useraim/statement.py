@@ -24,14 +24,16 @@ class Query(Protocol):
 class Statement(Generic[Row]):
     """SQL rendered once, named by a leading comment, and what one row of its result becomes.
 
-    The SQL is kept as bytes, which need no encoding at each call.
+    With None for `row` it returns no rows: its only result is how many it changed. The SQL is kept as bytes, which need
+    no encoding at each call.
     """
 
-    __slots__ = ("row_factory", "sql")
+    __slots__ = ("returns_rows", "row_factory", "sql")
 
-    def __init__(self, name: str, query: Query, row: MakeRow[Row]) -> None:
+    def __init__(self, name: str, query: Query, row: MakeRow[Row] | None) -> None:
         self.sql = named(name, query).encode()
-        self.row_factory: Callable[[object], MakeRow[Row]] = lambda _: row
+        self.returns_rows = row is not None
+        self.row_factory: Callable[[object], MakeRow[Any]] = lambda _: row or tuple
 
     def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> "Call[T]":
         """Bind values; `read` receives the rows, in the order the server sent them."""
@@ -104,6 +106,11 @@ def first(rows: list[T]) -> T:
 def first_or_none(rows: list[T]) -> T | None:
     """Read the row of a statement that gives one or none."""
     return rows[0] if rows else None
+
+
+def changed_any(rows: list[int]) -> bool:
+    """Read the number of rows changed by a statement that returns none."""
+    return rows[0] > 0
 
 
 def from_file(name: str, **slots: str) -> str:

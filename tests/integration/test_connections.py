@@ -55,6 +55,7 @@ def everything(call: World) -> None:
     with pytest.raises(BrokenReference):
         call(users.aims.replace, bo, [NOTHING])
     assert call(users.aims.count, [bo]) == {bo.id: 2}
+    assert [call(user_aims.delete, bo, run) for _ in range(2)] == [True, False]
     assert call(users.delete_many, [ana, bo]) == (ana.id, bo.id)
     assert call(aims.delete_many, [run, read]) == (run.id, read.id)
 
@@ -387,6 +388,7 @@ class TestPipelineOfTheCaller:
                 with pytest.raises(AlreadyExists):
                     await users.create(conn, email="ana@example.org", name="Ana")
                 assert [user async for user in users.stream(conn)] == [ana]
+                assert [await users.delete(conn, ana) for _ in range(2)] == [True, False]
 
         asyncio.run(use())
 
