@@ -68,6 +68,7 @@ def ensure(*, email: str, name: str) -> Call[tuple[User, bool]]:
     """Find the user with this e-mail address, whose name stays, or create one; say whether it was created.
 
     Two statements in one round trip, as only a second one sees a user that another caller creates at the same time.
+    `Conflict` when the user is deleted between the two: try again.
     """
     values = USERS.check({"email": email, "name": name})
     created = _ENSURE.call(bool, {"id": new_id(), **values})
