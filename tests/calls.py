@@ -86,7 +86,7 @@ def records(module: Any) -> Iterator[Shape]:
         yield Shape(f"{name}.{function}", getattr(module, function).call(ID), row)
     yield Shape(f"{name}.find_many", module.find_many.call([ID]), row)
     yield Shape(f"{name}.exists", module.exists.call(ID))
-    yield Shape(f"{name}.delete", module.delete.call(ID), ())
+    yield Shape(f"{name}.delete", module.delete.call(ID), ("id",))
     yield Shape(f"{name}.delete_many", module.delete_many.call([ID, OTHER]), ("id",))
     yield Shape(f"{name}.create_many", module.create_many.call([new, new]))
     given = {"name": MARK, "email": EMAIL} if is_users else {"title": MARK, "description": MARK}
@@ -163,7 +163,7 @@ def memberships() -> Iterator[Shape]:
     for function in (user_aims.get, user_aims.find):
         yield Shape("user_aims.get", function.call(ID, OTHER), USER_AIM)
     yield Shape("user_aims.find_many", user_aims.find_many.call([(ID, OTHER)]), USER_AIM)
-    yield Shape("user_aims.delete", user_aims.delete.call(ID, OTHER), ())
+    yield Shape("user_aims.delete", user_aims.delete.call(ID, OTHER), ("user_id",))
     yield Shape("user_aims.delete_many", user_aims.delete_many.call([(ID, OTHER)]), ("user_id", "aim_id"))
     yield Shape("user_aims.merge", user_aims.merge.call(ID, OTHER))
     for permit in (user_aims.grant, user_aims.revoke):

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache, lru_cache
 from struct import Struct
-from typing import Final, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 import psycopg
@@ -156,6 +156,16 @@ def _adapters() -> AdaptersMap:
     _utc_loader.format = Format.BINARY  # type: ignore[attr-defined]
     adapters.register_loader("timestamptz", cast("type[LoaderProtocol]", _utc_loader))
     return adapters
+
+
+class Context:
+    """What psycopg asks for adapters and, where the encoding is not UTF-8, for the connection."""
+
+    __slots__ = ("adapters", "connection")
+
+    def __init__(self, adapters: AdaptersMap, connection: Any) -> None:
+        self.adapters: AdaptersMap = adapters
+        self.connection: Any = connection
 
 
 _TIMES = cast("type[LoaderProtocol]", psycopg.adapters.get_loader(_TIMESTAMPTZ, Format.BINARY))

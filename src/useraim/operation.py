@@ -13,10 +13,10 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, Ty
 
 import psycopg
 from psycopg import AsyncConnection, Connection
-from psycopg.pq import TransactionStatus
+from psycopg.pq import PipelineStatus
 
 from useraim.errors import translate
-from useraim.pipeline import AsyncStatementCursor, StatementCursor, pipelined
+from useraim.pipeline import AsyncPipelineCursor, Exchange, PipelineCursor, refuse_busy, settle
 from useraim.statement import Call
 
 P = ParamSpec("P")
@@ -46,17 +46,14 @@ AsyncDatabase = AsyncConnection[Any] | AsyncPool
 
 
 def run(db: Database, call: Call[T]) -> T:
-    """Send the call's statements and read its result.
-
-    One statement travels by itself. Several travel in a pipeline: one round trip, and on an autocommit connection
-    one transaction, which ends with the pipeline.
-    """
+    """Send the call's statements and read its result: one round trip and, on autocommit or a pool, one transaction."""
     if not call.steps:
         return call.read([])
     if isinstance(db, Connection):
-        return call.read(_results(db, call))
-    with connection(db) as conn:
-        return call.read(_results(conn, call))
+        return call.read(_results(db, call, autocommit=db.autocommit))
+    with db.connection() as conn:
+        results = _results(conn, call, autocommit=True)
+    return call.read(results)
 
 
 async def run_async(db: AsyncDatabase, call: Call[T]) -> T:
@@ -64,9 +61,10 @@ async def run_async(db: AsyncDatabase, call: Call[T]) -> T:
     if not call.steps:
         return call.read([])
     if isinstance(db, AsyncConnection):
-        return call.read(await _results_async(db, call))
-    async with async_connection(db) as conn:
-        return call.read(await _results_async(conn, call))
+        return call.read(await _results_async(db, call, autocommit=db.autocommit))
+    async with db.connection() as conn:
+        results = await _results_async(conn, call, autocommit=True)
+    return call.read(results)
 
 
 def run_script(db: Database, script: Script[T]) -> T:
@@ -93,51 +91,99 @@ async def run_script_async(db: AsyncDatabase, script: Script[T]) -> T:
         answer = await run_async(db, call)
 
 
-def _results(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
+def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool) -> list[list[Any]]:
+    exchange = Exchange(conn, call.steps)
     try:
-        if len(call.steps) == 1:
-            statement, parameters = call.steps[0]
-            return [StatementCursor(conn, statement).execute(statement.sql, parameters).fetched()]
-        cursors = [StatementCursor(conn, statement) for statement, _ in call.steps]
         with conn.lock:
-            conn.wait(pipelined(conn, cursors, call.steps))
-        return [cursor.fetched() for cursor in cursors]
+            alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
+            if alone:
+                refuse_busy(conn.pgconn)
+                _drive(conn, exchange, autocommit)
+        if not alone:
+            return _queued(conn, call)
+        exchange.raise_failure(conn)
     except psycopg.Error as error:
         if known := translate(error):
             raise call.error(known) from error
         raise
+    return exchange.rows()
 
 
-async def _results_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[list[Any]]:
+async def _results_async(conn: AsyncConnection[Any], call: Call[Any], *, autocommit: bool) -> list[list[Any]]:
+    exchange = Exchange(conn, call.steps)
     try:
-        if len(call.steps) == 1:
-            statement, parameters = call.steps[0]
-            cursor = await AsyncStatementCursor(conn, statement).execute(statement.sql, parameters)
-            return [await cursor.fetched()]
-        cursors = [AsyncStatementCursor(conn, statement) for statement, _ in call.steps]
         async with conn.lock:
-            await conn.wait(pipelined(conn, cursors, call.steps))
-        return [await cursor.fetched() for cursor in cursors]
+            alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
+            if alone:
+                refuse_busy(conn.pgconn)
+                await _drive_async(conn, exchange, autocommit)
+        if not alone:
+            return await _queued_async(conn, call)
+        exchange.raise_failure(conn)
     except psycopg.Error as error:
         if known := translate(error):
             raise call.error(known) from error
         raise
+    return exchange.rows()
+
+
+def _drive(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:
+    try:
+        _wait(conn, exchange, autocommit)
+    except BaseException:  # once more, for what interrupts the settling itself: a second Ctrl-C
+        settle(conn.pgconn)
+        raise
+
+
+def _wait(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:
+    try:
+        conn.wait(exchange.generate(conn, autocommit=autocommit))
+    except BaseException:
+        settle(conn.pgconn)
+        raise
+
+
+async def _drive_async(conn: AsyncConnection[Any], exchange: Exchange, autocommit: bool) -> None:
+    try:
+        await _wait_async(conn, exchange, autocommit)
+    except BaseException:
+        settle(conn.pgconn)
+        raise
+
+
+async def _wait_async(conn: AsyncConnection[Any], exchange: Exchange, autocommit: bool) -> None:
+    try:
+        await conn.wait(exchange.generate(conn, autocommit=autocommit))
+    except BaseException:
+        settle(conn.pgconn)
+        raise
+
+
+def _queued(conn: Connection[Any], call: Call[Any]) -> list[list[Any]]:
+    """Queue the statements in the caller's pipeline, of which they are some of many, and wait for their results."""
+    cursors = [PipelineCursor(conn) for _ in call.steps]
+    for cursor, (statement, parameters) in zip(cursors, call.steps, strict=True):
+        cursor.execute(statement.sql, parameters, prepare=False, binary=True)
+    rows = [cursor.fetchall() for cursor in cursors]
+    return [[statement.row(row) for row in some] for (statement, _), some in zip(call.steps, rows, strict=True)]
+
+
+async def _queued_async(conn: AsyncConnection[Any], call: Call[Any]) -> list[list[Any]]:
+    cursors = [AsyncPipelineCursor(conn) for _ in call.steps]
+    for cursor, (statement, parameters) in zip(cursors, call.steps, strict=True):
+        await cursor.execute(statement.sql, parameters, prepare=False, binary=True)
+    rows = [await cursor.fetchall() for cursor in cursors]
+    return [[statement.row(row) for row in some] for (statement, _), some in zip(call.steps, rows, strict=True)]
 
 
 @contextmanager
 def connection(db: Database) -> Generator[Connection[Any], None, None]:
-    """Give the connection itself, or a pool's in autocommit: BEGIN and COMMIT would be round trips of their own."""
+    """Give the connection itself, or one of the pool's."""
     if isinstance(db, Connection):
         yield db
         return
     with db.connection() as conn:
-        before = conn.autocommit
-        conn.autocommit = True
-        try:
-            yield conn
-        finally:
-            if not before and conn.info.transaction_status == TransactionStatus.IDLE:
-                conn.autocommit = before
+        yield conn
 
 
 @asynccontextmanager
@@ -147,13 +193,7 @@ async def async_connection(db: AsyncDatabase) -> AsyncGenerator[AsyncConnection[
         yield db
         return
     async with db.connection() as conn:
-        before = conn.autocommit
-        await conn.set_autocommit(True)
-        try:
-            yield conn
-        finally:
-            if not before and conn.info.transaction_status == TransactionStatus.IDLE:
-                await conn.set_autocommit(before)
+        yield conn
 
 
 def is_async(db: object) -> bool:
@@ -165,8 +205,7 @@ def is_async(db: object) -> bool:
     lend = getattr(db, "connection", None)
     if not callable(lend):
         raise TypeError(f"a psycopg connection or pool comes first, not {type(db).__name__}")
-    # contextlib's decorators keep the function they wrap: a generator for a pool, an async one for an async pool.
-    return inspect.isasyncgenfunction(inspect.unwrap(lend))
+    return hasattr(lend(), "__aenter__")  # nothing is lent before that is entered
 
 
 class Operation(Protocol[P, T]):

@@ -1,101 +1,243 @@
-"""How statements travel: a cursor for each, and those of one call in one write, round trip and transaction."""
+"""How statements travel: all of one call in one write, one round trip and, on autocommit, one transaction.
+
+psycopg's cursors send statement by statement and unlock the connection in between, so this is a small driver of its own
+on psycopg's libpq wrapper. Its one rule: **a call leaves the connection idle, or closed**, whatever ends it. An error
+of the server is an answer like any other, raised when all answers have been read. Whatever else comes in between
+(Ctrl-C, a cancelled task, a lost server) and leaves answers unread closes the connection: they would be taken for
+answers to later statements.
+"""
 
 # pyright: reportPrivateUsage=false
-# psycopg has no public way to send several statements while a connection stays locked, nor to wait for the result of a
-# statement that returns no rows, in a pipeline.
+# The one private name of psycopg is `_prepared`, a connection's record of its prepared statements. It empties when a
+# transaction is rolled back or the caller discards statements, so that a record of our own would be wrong.
 
-import sys
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, Pipeline
-from psycopg.abc import PQGen
-from psycopg.adapt import AdaptersMap
-from psycopg.generators import send
-from psycopg.pq import Format
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, OperationalError
+from psycopg.abc import PQGen, Transformer
+from psycopg.adapt import AdaptersMap, PyFormat
+from psycopg.adapt import Transformer as make_transformer
+from psycopg.errors import error_from_result
+from psycopg.generators import execute, fetch_many, send
+from psycopg.pq import ConnStatus, ExecStatus, Format, PipelineStatus, TransactionStatus
+from psycopg.pq.abc import PGconn, PGresult
+from psycopg.rows import tuple_row
 
-from useraim.adapt import ADAPTERS
-from useraim.statement import Statement, Step
+from useraim.adapt import ADAPTERS, Context
+from useraim.errors import InvalidValue
+from useraim.statement import Parameters, Statement, Step
 
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
-Cursors: TypeAlias = Sequence[Cursor[Any] | AsyncCursor[Any]]
+
+_UNKNOWN_NAME = frozenset(["26000", "42P05"])
+_POOLER = "behind a pooler that does not track prepared statements, connect with prepare_threshold=None"
+
+_free: deque[Transformer] = deque(maxlen=64)
 
 
-class StatementCursor(Cursor[Any]):
-    """A cursor for one statement."""
+class Exchange:
+    """The statements of one call with their values packed, and the server's answers to them.
 
-    __slots__ = ("returns_rows",)
+    Making one sends nothing: values that cannot be packed are refused before anything is written.
+    """
 
-    def __init__(self, conn: Connection[Any], statement: Statement[Any]) -> None:
-        super().__init__(conn, row_factory=statement.row_factory)
-        self.format = Format.BINARY
-        self.returns_rows = statement.returns_rows
+    __slots__ = ("_answers", "_bound", "_failure", "_transformer")
+
+    def __init__(self, conn: AnyConnection, steps: Sequence[Step]) -> None:
+        self._transformer = _transformer(conn)
+        self._bound = [_Bound(self._transformer, statement, parameters) for statement, parameters in steps]
+        self._answers: list[PGresult] = []
+        self._failure: PGresult | None = None
+
+    def generate(self, conn: AnyConnection, *, autocommit: bool) -> PQGen[None]:
+        """Send everything and read everything, to be driven by `conn.wait` while `conn.lock` is held.
+
+        No error of the server is raised here. Nothing is done on the way out either, as psycopg may drop a generator
+        at any time: `settle` looks at the connection itself.
+        """
+        prepared, pgconn = conn._prepared, conn.pgconn
+        status = pgconn.transaction_status
+        if status != TransactionStatus.INERROR:
+            yield from prepared.maintain_gen(conn)  # closes prepared statements that others have displaced
+        begins = status == TransactionStatus.IDLE and not autocommit
+        if len(self._bound) == 1 and not begins:
+            (one,) = self._bound
+            prepare, name = prepared.get(cast("Any", one))
+            if prepare != prepare.SHOULD:
+                one.send(pgconn, name)
+                answer = yield from execute(pgconn)
+                self._answer(answer)
+                one.note(prepared, prepare, name, answer)
+                return
+        yield from self._pipelined(conn, _begin(conn) if begins else None)
+
+    def _pipelined(self, conn: AnyConnection, begin: bytes | None) -> PQGen[None]:
+        prepared, pgconn = conn._prepared, conn.pgconn
+        pgconn.enter_pipeline_mode()
+        if begin:
+            pgconn.send_query_params(begin, None)
+        sent: list[tuple[_Bound, Any, bytes]] = []
+        parsing: dict[bytes, bool] = {}
+        for one in self._bound:
+            prepare, name = prepared.get(cast("Any", one))
+            if prepare == prepare.SHOULD:
+                name = one.statement.name_for(one.types)
+                if name in parsing:
+                    prepare = prepare.YES
+                else:
+                    parsing[name] = True
+                    pgconn.send_prepare(name, one.query, one.types)
+            one.send(pgconn, name)
+            sent.append((one, prepare, name))
+        # Nothing is committed before the server has read this: what is interrupted earlier leaves nothing behind.
+        pgconn.pipeline_sync()
+        yield from send(pgconn)
+        if begin:
+            self._check((yield from fetch_many(pgconn)))
+        for one, prepare, name in sent:
+            if prepare == prepare.SHOULD:
+                parsed = yield from fetch_many(pgconn)
+                self._check(parsed)
+                if parsed and parsed[-1].status == ExecStatus.COMMAND_OK:  # and not skipped after a failure
+                    one.note(prepared, prepare, name, parsed)
+            answer = yield from fetch_many(pgconn)
+            self._answer(answer)
+            if prepare != prepare.SHOULD:
+                one.note(prepared, prepare, name, answer)
+        # A COMMIT that fails is answered in front of the Sync.
+        while (end := (yield from fetch_many(pgconn))) and end[-1].status != ExecStatus.PIPELINE_SYNC:
+            self._check(end)
+        pgconn.exit_pipeline_mode()
+
+    def _answer(self, results: list[PGresult]) -> None:
+        self._check(results)
+        self._answers += results[-1:]
+
+    def _check(self, results: list[PGresult]) -> None:
+        for result in results:
+            if result.status == ExecStatus.FATAL_ERROR and self._failure is None:
+                self._failure = result
+
+    def raise_failure(self, conn: AnyConnection) -> None:
+        """Raise the first error that the server has answered with, if there is one."""
+        if self._failure is not None:
+            error = error_from_result(self._failure, encoding=conn.info.encoding)
+            if error.sqlstate in _UNKNOWN_NAME:
+                error.add_note(_POOLER)
+            raise error
+
+    def rows(self) -> list[list[Any]]:
+        """Make rows of the answers, statement by statement."""
+        transformer = self._transformer
+        results: list[list[Any]] = []
+        for one, answer in zip(self._bound, self._answers, strict=True):
+            transformer.set_pgresult(answer, format=Format.BINARY)
+            results.append(transformer.load_rows(0, answer.ntuples, one.statement.row))
+        transformer.set_pgresult(None)
+        if transformer.connection is None:
+            _free.append(transformer)
+        return results
+
+
+class _Bound:
+    """A statement with its values packed. psycopg's record of prepared statements knows it by `query` and `types`."""
+
+    __slots__ = ("formats", "query", "statement", "types", "values")
+
+    def __init__(self, transformer: Transformer, statement: Statement[Any], parameters: Parameters) -> None:
+        self.statement = statement
+        self.query = statement.query
+        values = [parameters[name] for name in statement.parameters]
+        try:
+            self.values = transformer.dump_sequence(values, statement.formats)
+        except UnicodeEncodeError as error:
+            raise _not_in_encoding(transformer, statement, values) from error
+        self.types = transformer.types or ()
+        self.formats = transformer.formats
+
+    def send(self, pgconn: PGconn, name: bytes) -> None:
+        """Hand it to libpq, by the name it is prepared under if it has one."""
+        if name:
+            pgconn.send_query_prepared(name, self.values, self.formats, Format.BINARY)
+        else:
+            pgconn.send_query_params(self.query, self.values, self.types, self.formats, Format.BINARY)
+
+    def note(self, prepared: Any, prepare: Any, name: bytes, results: list[PGresult]) -> None:
+        """Record that it was prepared, or sent once more."""
+        key = prepared.maybe_add_to_cache(self, prepare, name)
+        if key is not None:
+            prepared.validate(key, prepare, name, results)
+
+
+class PipelineCursor(Cursor[Any]):
+    """A cursor with this package's adapters, for statements inside a pipeline of the caller's."""
 
     @property
     def adapters(self) -> AdaptersMap:
-        """This package's, whatever the connection's are."""
+        """Give this package's, whatever the connection's are."""
         return ADAPTERS
 
-    def fetched(self) -> list[Any]:
-        """Fetch the rows, or the number of rows changed by a statement that returns none."""
-        if self.returns_rows:
-            return self.fetchall()
-        self._fetch_pipeline()
-        return [self.rowcount]
+    def __init__(self, conn: Connection[Any]) -> None:
+        super().__init__(conn, row_factory=tuple_row)
 
 
-class AsyncStatementCursor(AsyncCursor[Any]):
+class AsyncPipelineCursor(AsyncCursor[Any]):
     """The same for async connections."""
 
-    __slots__ = ("returns_rows",)
-
-    def __init__(self, conn: AsyncConnection[Any], statement: Statement[Any]) -> None:
-        super().__init__(conn, row_factory=statement.row_factory)
-        self.format = Format.BINARY
-        self.returns_rows = statement.returns_rows
-
     @property
     def adapters(self) -> AdaptersMap:
-        """This package's, whatever the connection's are."""
+        """Give this package's, whatever the connection's are."""
         return ADAPTERS
 
-    async def fetched(self) -> list[Any]:
-        """Do what `StatementCursor.fetched` does."""
-        if self.returns_rows:
-            return await self.fetchall()
-        await self._fetch_pipeline()
-        return [self.rowcount]
+    def __init__(self, conn: AsyncConnection[Any]) -> None:
+        super().__init__(conn, row_factory=tuple_row)
 
 
-def pipelined(conn: AnyConnection, cursors: Cursors, steps: Sequence[Step]) -> PQGen[None]:
-    """Send several statements in one write while the connection stays locked, and fetch their results.
+def settle(pgconn: PGconn) -> None:
+    """Close a connection on which answers are left unread."""
+    if pgconn.pipeline_status != PipelineStatus.OFF or pgconn.transaction_status == TransactionStatus.ACTIVE:
+        pgconn.finish()
 
-    On an autocommit connection that makes them one transaction. Through `conn.pipeline()` the connection is unlocked
-    between the statements: those of other threads and tasks that share it would slip into this transaction, and wait
-    for each other (seen: tasks hanging for ever). It also writes statement by statement and syncs twice, which takes a
-    third longer than this on a local socket.
-    """
-    if conn._pipeline:  # the caller's, in which these statements are some of many
-        yield from _queue(cursors, steps)
-        yield from conn._pipeline._communicate_gen()
-        return
-    # It differs from an async one in nothing but public methods, which are not used.
-    pipeline: Any = Pipeline(cast("Any", conn))
-    conn._pipeline = pipeline
-    yield from pipeline._enter_gen()
+
+def refuse_busy(pgconn: PGconn) -> None:
+    """Raise, as psycopg does, for a connection that is closed or that something of the caller's is still using."""
+    if pgconn.status != ConnStatus.OK:
+        raise OperationalError("the connection is closed")
+    if pgconn.transaction_status == TransactionStatus.ACTIVE:
+        raise OperationalError("another command is already in progress")
+
+
+def _begin(conn: AnyConnection) -> bytes:
+    words = ["BEGIN"]
+    if conn.isolation_level is not None:
+        words.append(f"ISOLATION LEVEL {conn.isolation_level.name.replace('_', ' ')}")
+    if conn.read_only is not None:
+        words.append("READ ONLY" if conn.read_only else "READ WRITE")
+    if conn.deferrable is not None:
+        words.append("DEFERRABLE" if conn.deferrable else "NOT DEFERRABLE")
+    return " ".join(words).encode()
+
+
+def _transformer(conn: AnyConnection) -> Transformer:
+    """Give what packs values and reads rows. One that is used stands in no list, so no two calls meet on it."""
+    encoding = conn.pgconn.parameter_status(b"client_encoding")
+    if encoding != b"UTF8":
+        if encoding == b"SQL_ASCII":
+            raise InvalidValue("client_encoding", "SQL_ASCII does not say what texts mean; connect with UTF8")
+        return make_transformer(Context(ADAPTERS, conn))
     try:
-        yield from _queue(cursors, steps)
-        pipeline._enqueue_sync()
-        while pipeline.command_queue:
-            pipeline.command_queue.popleft()()
-        yield from send(conn.pgconn)
-        yield from pipeline._fetch_gen(flush=False)
-    finally:
-        conn._pipeline = None
-        pipeline._exit(sys.exc_info()[1])
+        return _free.pop()
+    except IndexError:
+        return make_transformer(Context(ADAPTERS, None))
 
 
-def _queue(cursors: Cursors, steps: Sequence[Step]) -> PQGen[None]:
-    for cursor, (statement, parameters) in zip(cursors, steps, strict=True):
-        yield from cursor._start_query(statement.sql)
-        yield from cursor._maybe_prepare_gen(cursor._convert_query(statement.sql, parameters))
+def _not_in_encoding(transformer: Transformer, statement: Statement[Any], values: list[object]) -> InvalidValue:
+    for name, value in zip(statement.parameters, values, strict=True):
+        try:
+            transformer.dump_sequence([value], [PyFormat.AUTO])
+        except UnicodeEncodeError:
+            field = name.removeprefix("new_").removeprefix("kept_")
+            return InvalidValue(field, "has a character that the connection's client_encoding lacks")
+    raise AssertionError("one of the values could not be packed")

@@ -17,7 +17,7 @@ from useraim.page import Page, Window, window
 from useraim.query import Q, among, count, param
 from useraim.query import table as rows_of
 from useraim.rows import maker, single, whole
-from useraim.statement import Call, Statement, changed_any, first, first_or_none, from_file, nothing
+from useraim.statement import Call, Statement, first, first_or_none, from_file, nothing
 from useraim.stream import stream_method
 from useraim.values import Aim, Condition, User
 
@@ -43,7 +43,7 @@ class Records(Generic[Id, R, New, Far]):
         self._get = named("get", Q.from_(rows).select(*table.columns).where(one))
         self._find_many = named("find_many", Q.from_(rows).select(*table.columns).where(some))
         self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
-        self._delete = self._named("delete", Q.from_(rows).delete().where(one), row=None)
+        self._delete = self._named("delete", Q.from_(rows).delete().where(one).returning("id"), row=single)
         self._delete_many = self._named("delete_many", Q.from_(rows).delete().where(some).returning("id"), row=single)
         self._create = creation_statement(table, f"{table.name}.create_many")
 
@@ -91,7 +91,7 @@ class Records(Generic[Id, R, New, Far]):
     @method
     def delete(self, id: Id | R) -> Call[bool]:
         """Delete the record and its memberships; say whether it was there. The far records stay."""
-        return self._delete.call(changed_any, {"id": self.table.id(id)})
+        return self._delete.call(bool, {"id": self.table.id(id)})
 
     @method
     def delete_many(self, ids: Iterable[Id | R]) -> Call[tuple[Id, ...]]:

@@ -1,7 +1,10 @@
 """Statement and Call: rendered SQL, bound values, and how rows become a result. Pure: no connection, no I/O."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
+
+from psycopg.adapt import PyFormat
 
 from useraim import files
 from useraim.errors import Error
@@ -14,6 +17,8 @@ V = TypeVar("V")
 
 Parameters = Mapping[str, object]
 
+_PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
 
 class Query(Protocol):
     """A PyPika query, which renders itself, or the text of a file in sql/."""
@@ -24,16 +29,33 @@ class Query(Protocol):
 class Statement(Generic[Row]):
     """SQL rendered once, named by a leading comment, and what one row of its result becomes.
 
-    With None for `row` it returns no rows: its only result is how many it changed. The SQL is kept as bytes, which need
-    no encoding at each call.
+    Rows are made before a call's `read` sees them. `query` is the SQL as it travels: `$1` in place of `%(id)s`.
     """
 
-    __slots__ = ("returns_rows", "row_factory", "sql")
+    __slots__ = ("_names", "formats", "parameters", "query", "row", "sql")
 
-    def __init__(self, name: str, query: Query, row: MakeRow[Row] | None) -> None:
-        self.sql = named(name, query).encode()
-        self.returns_rows = row is not None
-        self.row_factory: Callable[[object], MakeRow[Any]] = lambda _: row or tuple
+    def __init__(self, name: str, query: Query, row: MakeRow[Row]) -> None:
+        self.sql: LiteralString = named(name, query)
+        self.row = row
+        numbers: dict[str, str] = {}
+        self.query = _PLACEHOLDER.sub(
+            lambda found: numbers.setdefault(found[1], f"${len(numbers) + 1}"), self.sql
+        ).encode()
+        self.parameters = tuple(numbers)
+        self.formats = [PyFormat.AUTO] * len(numbers)
+        self._names: dict[tuple[int, ...], bytes] = {}
+
+    def name_for(self, types: tuple[int, ...]) -> bytes:
+        """Give the name to prepare it under: made of its content, so that it can never be another statement's.
+
+        Behind a pooler that moves clients between sessions, a counted name runs what somebody else has prepared.
+        """
+        if types not in self._names:
+            from hashlib import sha256  # loads OpenSSL, which not every program that imports this package needs
+
+            digest = sha256(self.query + repr(types).encode()).hexdigest()
+            self._names[types] = b"useraim_" + digest[:32].encode()
+        return self._names[types]
 
     def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> "Call[T]":
         """Bind values; `read` receives the rows, in the order the server sent them."""
@@ -65,7 +87,7 @@ class Call(Generic[T]):
     @property
     def statements(self) -> tuple[tuple[LiteralString, Parameters], ...]:
         """The SQL and parameters in the order they are sent, for EXPLAIN and tests."""
-        return tuple((literal(statement.sql.decode()), parameters) for statement, parameters in self.steps)
+        return tuple((statement.sql, parameters) for statement, parameters in self.steps)
 
     def under(self, *earlier: "Call[Any]") -> "Call[T]":
         """Send calls that lock first, in the same transaction, and drop their results."""
@@ -106,11 +128,6 @@ def first(rows: list[T]) -> T:
 def first_or_none(rows: list[T]) -> T | None:
     """Read the row of a statement that gives one or none."""
     return rows[0] if rows else None
-
-
-def changed_any(rows: list[int]) -> bool:
-    """Read the number of rows changed by a statement that returns none."""
-    return rows[0] > 0
 
 
 def from_file(name: str, **slots: str) -> str:

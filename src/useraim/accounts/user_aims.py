@@ -12,7 +12,7 @@ from useraim.ids import in_key_order, pairs_in_key_order
 from useraim.memberships import Given
 from useraim.operation import operation
 from useraim.page import Page, Window, window
-from useraim.statement import Call, Statement, changed_any, first, first_or_none, nothing
+from useraim.statement import Call, Statement, first, first_or_none, nothing
 from useraim.stream import stream_operation
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
@@ -119,7 +119,7 @@ def revoke(user: UserRef, aim: AimRef, permissions: Iterable[str]) -> Call[UserA
 @operation
 def delete(user: UserRef, aim: AimRef) -> Call[bool]:
     """Unlink the two; say whether they were linked."""
-    return by_pair.DELETE.call(changed_any, _key(_key_of(user, aim)))
+    return by_pair.DELETE.call(bool, _key(_key_of(user, aim)))
 
 
 @operation
