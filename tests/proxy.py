@@ -30,6 +30,12 @@ class Wire:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
+    def cut(self) -> None:
+        """Cut what is connected now; who comes later is let through."""
+        for one in [each for each in self._sockets if each is not self.listener]:
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         while True:
             try:
