@@ -107,9 +107,10 @@ def _load(db: Database, rows: object, script: _Settle, report: _Report) -> BulkR
             Cursor(conn).execute(STAGE)
         report(sent)
         while chunk:
-            data = packed(chunk, sent, conn.info.encoding)
-            with _mapped(), Cursor(conn).copy(COPY) as copy:
-                copy.write(data)
+            with _mapped():
+                data = packed(chunk, sent, conn.info.encoding)
+                with Cursor(conn).copy(COPY) as copy:
+                    copy.write(data)
             sent += len(chunk)
             report(sent)
             chunk = next(chunks, [])
@@ -129,8 +130,8 @@ async def _load_async(db: AsyncDatabase, rows: object, script: _Settle, report: 
                 await AsyncCursor(conn).execute(STAGE)
             report(sent)
             while chunk:
-                data = packed(chunk, sent, conn.info.encoding)
                 with _mapped():
+                    data = packed(chunk, sent, conn.info.encoding)
                     async with AsyncCursor(conn).copy(COPY) as copy:
                         await copy.write(data)
                 sent += len(chunk)
@@ -207,6 +208,8 @@ def _mapped() -> Generator[None, None, None]:
         yield
     except psycopg.errors.DuplicateTable as error:
         raise InvalidValue("rows", "made by another load of the same connection") from error
+    except UnicodeEncodeError as error:
+        raise InvalidValue("rows", f"the connection's client_encoding cannot say {error.object!r:.200}") from error
     except psycopg.DataError as error:
         raise InvalidValue("rows", (error.diag.message_primary or str(error)).strip()) from error
 

@@ -1,6 +1,6 @@
 """The stage of a bulk load: how rows are checked and packed for COPY, and the script of calls that takes them over."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import islice
@@ -150,7 +150,7 @@ def checked(rows: object) -> Iterator[list[Row]]:
     return _checked(cast("Iterable[object]", rows))
 
 
-async def checked_async(rows: object) -> AsyncIterator[list[Row]]:
+async def checked_async(rows: object) -> AsyncGenerator[list[Row], None]:
     """Do what `checked` does, for async iterables too."""
     if not isinstance(rows, AsyncIterable):
         for chunk in checked(rows):
