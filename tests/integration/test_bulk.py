@@ -777,18 +777,18 @@ def test_what_the_rows_write_on_the_same_connection_belongs_to_the_load(committe
         for n in range(4_001):
             yield (users.create(conn, email=f"p{n}@example.org", name="P") if n % 1000 == 0 else person.id), goal
         if fails[0]:
-            raise ValueError
+            raise ValueError("no more")
 
     async def rows_async(conn: Any) -> AsyncIterator[Any]:
         for n in range(4_001):
             made = await users.create(conn, email=f"p{n}@example.org", name="P") if n % 1000 == 0 else person
             yield made, goal
         if fails[0]:
-            raise ValueError
+            raise ValueError("no more")
 
     person = committed(users.create, email="first@example.org", name="P")
     fails[0] = True
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match="no more"):
         load(committed, rows(committed.db) if committed.kind == "sync" else rows_async(committed.db))
     fails[0] = False
     assert committed(user_aims.count) == 0
