@@ -99,7 +99,7 @@ def dump(db: Any, file: IO[bytes], *, link: LinkFilter | None = None) -> Any:
 
 def _load(db: Database, rows: object, script: _Settle, report: _Report) -> BulkResult:
     chunks, sent = checked(rows), 0
-    chunk = next(chunks, [])
+    chunk = next(chunks, None)
     if not chunk:
         return BulkResult(0, 0, 0, [])
     with _transaction(db) as conn:
@@ -113,7 +113,7 @@ def _load(db: Database, rows: object, script: _Settle, report: _Report) -> BulkR
                     copy.write(data)
             sent += len(chunk)
             report(sent)
-            chunk = next(chunks, [])
+            chunk = next(chunks, None)
         result = _settled(conn, script)
         Cursor(conn).execute(DROP)
     return result
@@ -122,7 +122,7 @@ def _load(db: Database, rows: object, script: _Settle, report: _Report) -> BulkR
 async def _load_async(db: AsyncDatabase, rows: object, script: _Settle, report: _Report) -> BulkResult:
     async with aclosing(checked_async(rows)) as chunks:
         sent = 0
-        chunk = await anext(chunks, [])
+        chunk = await anext(chunks, None)
         if not chunk:
             return BulkResult(0, 0, 0, [])
         async with _transaction_async(db) as conn:
@@ -136,7 +136,7 @@ async def _load_async(db: AsyncDatabase, rows: object, script: _Settle, report: 
                         await copy.write(data)
                 sent += len(chunk)
                 report(sent)
-                chunk = await anext(chunks, [])
+                chunk = await anext(chunks, None)
             result = await _settled_async(conn, script)
             await AsyncCursor(conn).execute(DROP)
     return result
