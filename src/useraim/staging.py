@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from struct import Struct
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from useraim import csvfile, memberships
@@ -19,10 +19,12 @@ from useraim.rows import single, whole
 from useraim.statement import Statement, first, from_file, named
 from useraim.values import OnMatch, Pair
 
+T = TypeVar("T")
+
 _KEY: Final = Struct("!hiqi16si16s")  # fields of the row, then length and bytes of its place in the input and of ids
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
-_CHUNK: Final = 2_000  # rows a COPY: some 200 kB
+_FIRST, _MOST = 1_000, 4_000  # rows of the first COPY, and of later ones: some 400 kB
 _PACK: Final[Mapping[str, Callable[[Any, str], bytes]]] = {"text": pack_text, "text[]": pack_texts}
 _TIMES: Final = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.type == "timestamptz")
 _TEXTS: Final = tuple(name for name in ATTRIBUTES if name not in _TIMES)
@@ -156,27 +158,29 @@ async def checked_async(rows: object) -> AsyncGenerator[list[Row], None]:
         for chunk in checked(rows):
             yield chunk
         return
-    drawn, before = list[object](), 0
+    drawn, before, size = list[object](), 0, _FIRST
     async for row in cast("AsyncIterable[object]", rows):
         drawn.append(row)
-        if len(drawn) == _CHUNK:
+        if len(drawn) == size:
             yield _check(drawn, before)
-            before += len(drawn)
-            drawn = []
+            before += size
+            drawn, size = [], min(2 * size, _MOST)
     if drawn:
         yield _check(drawn, before)
 
 
-def _chunks(rows: Iterator[Row]) -> Iterator[list[Row]]:
-    while chunk := list(islice(rows, _CHUNK)):
-        yield chunk
-
-
 def _checked(rows: Iterable[object]) -> Iterator[list[Row]]:
-    source, before = iter(rows), 0
-    while drawn := list(islice(source, _CHUNK)):
+    before = 0
+    for drawn in _chunks(iter(rows)):
         yield _check(drawn, before)
         before += len(drawn)
+
+
+def _chunks(rows: Iterator[T]) -> Iterator[list[T]]:
+    size = _FIRST
+    while chunk := list(islice(rows, size)):
+        yield chunk
+        size = min(2 * size, _MOST)
 
 
 def _check(rows: Sequence[object], before: int) -> list[Row]:
@@ -188,18 +192,19 @@ def _check(rows: Sequence[object], before: int) -> list[Row]:
     return found
 
 
-def packed(rows: Sequence[Row], before: int, encoding: str) -> bytes:
+def packed(rows: Sequence[Row], before: int, encoding: str) -> bytearray:
     """Pack rows as the binary format of COPY has them, numbered from `before` on."""
-    parts, texts = [_SIGNATURE], dict[tuple[object, ...], bytes]()
+    data, texts = bytearray(_SIGNATURE), dict[tuple[object, ...], bytes]()
     for n, ((user, aim), given) in enumerate(rows, before):
-        parts.append(_KEY.pack(_FIELDS, 8, n, 16, user.int.to_bytes(16), 16, aim.int.to_bytes(16)))
+        data += _KEY.pack(_FIELDS, 8, n, 16, user.int.to_bytes(16), 16, aim.int.to_bytes(16))
         # Many memberships have few different texts.
         own = tuple([given.get(name) for name in _TEXTS])
         if own not in texts:
             texts[own] = b"".join(
                 [_PACK[ATTRIBUTES[name].type](value, encoding) for name, value in zip(_TEXTS, own, strict=True)]
             )
-        parts.append(texts[own])
-        parts.extend([pack_time(given.get(name)) for name in _TIMES])
-    parts.append(_END)
-    return b"".join(parts)
+        data += texts[own]
+        for name in _TIMES:
+            data += pack_time(given.get(name))
+    data += _END
+    return data

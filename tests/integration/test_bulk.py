@@ -547,6 +547,9 @@ def in_world(world: str, database: str, rows: Any, **options: Any) -> BulkResult
         return bulk.load(conn, rows, **options)
 
 
+WAITING = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
 def beside(database: str, load: Callable[[], BulkResult], *waits: Callable[[], object]) -> BulkResult:
     """Start a load; each time it waits for a lock, do the next thing that makes it go on."""
     outcomes: list[BulkResult] = []
@@ -563,8 +566,7 @@ def beside(database: str, load: Callable[[], BulkResult], *waits: Callable[[], o
     with psycopg.connect(database, autocommit=True) as watch:
         for go_on in waits:
             until = time.monotonic() + 20
-            waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-            while not watch.execute(waiting).fetchall():
+            while not watch.execute(WAITING).fetchall():
                 assert thread.is_alive(), f"the load was to wait, but ended: {outcomes or failures}"
                 assert time.monotonic() < until, "the load was to wait, but does not"
                 time.sleep(0.01)
@@ -743,6 +745,46 @@ def test_a_link_that_others_make_meanwhile_is_refused_where_links_are_an_error(
     assert user_aims.find(others.conn, *_refs(others.pairs[2])) is None
 
 
+@pytest.mark.parametrize("on_broken", ["skip", "error"])
+def test_a_load_that_waits_can_be_interrupted(database: str, others: Others, world: str, on_broken: Any) -> None:
+    others.conn.execute("LOCK TABLE user_aims IN SHARE ROW EXCLUSIVE MODE")
+
+    async def main() -> None:
+        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as conn:
+            task = asyncio.create_task(bulk.load(conn, others.pairs, on_broken=on_broken))
+            await asyncio.to_thread(until_waiting)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            others.conn.rollback()
+            assert await user_aims.count(conn) == 7
+            assert (await bulk.load(conn, others.pairs)).added == 13
+
+    def until_waiting() -> None:
+        with psycopg.connect(database, autocommit=True) as watch:
+            until = time.monotonic() + 20
+            while not watch.execute(WAITING).fetchall():
+                assert time.monotonic() < until, "the load was to wait, but does not"
+                time.sleep(0.01)
+
+    def interrupt() -> None:
+        until_waiting()
+        signal.raise_signal(signal.SIGINT)
+
+    if world == "async":
+        asyncio.run(main())
+    else:
+        with psycopg.connect(database, autocommit=True) as conn:
+            thread = threading.Thread(target=interrupt, daemon=True)
+            thread.start()
+            with pytest.raises(KeyboardInterrupt):
+                bulk.load(conn, others.pairs, on_broken=on_broken)
+            thread.join(timeout=20)
+            others.conn.rollback()
+            assert user_aims.count(conn) == 7
+            assert bulk.load(conn, others.pairs).added == 13
+
+
 def test_many_rejected_rows_take_no_longer_than_others(database: str, world: str) -> None:
     with psycopg.connect(database, autocommit=True) as conn:
         person = users.create(conn, email="a@example.org", name="A")
@@ -805,12 +847,12 @@ def test_a_load_inside_of_the_rows_of_another_is_refused(committed: World) -> No
     person, goal = committed(users.create, email="a@example.org", name="A"), committed(aims.create, title="Run")
 
     async def rows_async(conn: Any) -> AsyncIterator[Any]:
-        for _ in range(2_001):
+        for _ in range(1_001):
             yield person, goal
         await bulk.load(conn, [(person, goal)])
 
     def rows(conn: Any) -> Iterator[Any]:
-        for _ in range(2_001):
+        for _ in range(1_001):
             yield person, goal
         bulk.load(conn, [(person, goal)])
 
