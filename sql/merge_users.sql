@@ -1,14 +1,14 @@
 -- Move the links of one user to another, who keeps those held already; both rows are locked by now.
 WITH missing (id) AS MATERIALIZED (
-    SELECT w.id FROM unnest(%(users)s::uuid[]) AS w (id) LEFT JOIN users u ON u.id = w.id WHERE u.id IS NULL
+    SELECT w.id FROM pg_catalog.unnest(%(users)s::uuid[]) AS w (id) LEFT JOIN users u ON u.id = w.id WHERE u.id IS NULL
 ),
 moved AS (
     DELETE FROM user_aims WHERE user_id = %(from_user)s AND NOT EXISTS (SELECT 1 FROM missing)
-    RETURNING aim_id, role, permissions, joined_at
+    RETURNING aim_id{names}
 ),
 added AS (
-    INSERT INTO user_aims (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, w.aim_id, w.role, w.permissions, w.joined_at
+    INSERT INTO user_aims (user_id, aim_id{names})
+    SELECT u.id, w.aim_id{values}
     FROM moved w JOIN users u ON u.id = %(into_user)s
     ORDER BY w.aim_id
     ON CONFLICT (user_id, aim_id) DO NOTHING

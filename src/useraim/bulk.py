@@ -1,19 +1,22 @@
 """Very many memberships: COPY into a stage that vanishes with the transaction, then one INSERT … SELECT.
 
 Only the COPY itself is written twice, for sync and async; what follows it is one script of calls for both.
-COPY cannot share a pipeline with other statements, so a load costs a handful of round trips, whatever its size.
+COPY cannot share a pipeline with other statements, so a load costs some round trips, and two for every 4,000 rows.
 """
 
-from collections.abc import AsyncIterable, Callable, Coroutine, Generator, Iterable
-from contextlib import contextmanager
-from functools import cache
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator, Iterable
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from functools import cache, partial
 from typing import IO, Any, Final, Literal, LiteralString, TypeAlias, overload
 
 import psycopg
+from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
+from psycopg.pq import TransactionStatus
 
 from useraim import filters, validate
 from useraim.accounts.user_aims import Row
-from useraim.errors import InvalidValue, translate
+from useraim.errors import InvalidValue
+from useraim.memberships import ATTRIBUTES
 from useraim.operation import (
     AsyncDatabase,
     Database,
@@ -25,15 +28,20 @@ from useraim.operation import (
     run_script_async,
 )
 from useraim.query import Q, table, to_char_utc
-from useraim.staging import COLUMNS, DROP, STAGE, BulkResult, Rejected, blocks, blocks_async, settle
+from useraim.staging import COPY, DROP, STAGE, BulkResult, Overtaken, Rejected, checked, checked_async, packed, settle
 from useraim.statement import Parameters, named
+from useraim.tables import LINK_COLUMNS
 from useraim.values import LinkFilter, OnMatch
 
 __all__ = ["BulkResult", "Rejected", "dump", "load"]
 
 OnBroken: TypeAlias = Literal["error", "skip"]
+_Settle: TypeAlias = Callable[[], Script[BulkResult]]
+_Report: TypeAlias = Callable[[int], object]
 
 _LINKS: Final = table("user_aims")
+_BEGIN: Final = named("bulk (begin)", "SELECT 1")
+_ATTEMPTS: Final = 10  # to write what others delete meanwhile
 
 
 @overload
@@ -66,13 +74,13 @@ def load(
 
     Memory is bounded. Of rows with the same pair the first counts. `on_match` as in `user_aims.put_many`. Users and
     aims that do not exist raise `BrokenReference` naming all of them; with `on_broken="skip"` the rows that name them
-    are left out and listed in the result. `progress` is called with the number of rows sent so far.
+    are left out and listed in the result, also those that others delete meanwhile. `progress` is called with the
+    number of rows sent so far. What makes the rows may use the same connection, in the transaction of the load.
     """
     validate.choice(on_match, "on_match", ("ignore", "update", "error"))
     validate.choice(on_broken, "on_broken", ("error", "skip"))
-    script = settle(on_match, skip=on_broken == "skip")
-    report = progress or _silent
-    return _load_async(db, rows, script, report) if is_async(db) else _load(db, rows, script, report)
+    run = _load_async if is_async(db) else _load
+    return run(db, rows, partial(settle, on_match, skip=on_broken == "skip"), progress or _silent)
 
 
 @overload
@@ -80,63 +88,137 @@ def dump(db: Database, file: IO[bytes], *, link: LinkFilter | None = None) -> No
 @overload
 def dump(db: AsyncDatabase, file: IO[bytes], *, link: LinkFilter | None = None) -> Coroutine[Any, Any, None]: ...
 def dump(db: Any, file: IO[bytes], *, link: LinkFilter | None = None) -> Any:
-    """Write memberships as UTF-8 CSV with a header, by key, to a binary file; times are in UTC."""
+    """Write memberships as UTF-8 CSV with a header, by key, to a binary file; times are in UTC.
+
+    `file.write` must not use the connection, which is busy until the last block is written.
+    """
     filters.link_shape(link)
+    _refuse_text(file)
     return _dump_async(db, file, link) if is_async(db) else _dump(db, file, link)
 
 
-def _load(db: Database, rows: Any, script: Script[BulkResult], report: Callable[[int], object]) -> BulkResult:
-    with connection(db) as conn, _mapped(), conn.transaction():
-        conn.execute(STAGE)
-        statement, sending = blocks(rows, conn.info.encoding)
-        with psycopg.Cursor(conn).copy(statement) as copy:
-            for block, sent in sending:
-                copy.write(block)
-                report(sent)
-        result = run_script(conn, script)
-        conn.execute(DROP)
-    return result
-
-
-async def _load_async(
-    db: AsyncDatabase, rows: Any, script: Script[BulkResult], report: Callable[[int], object]
-) -> BulkResult:
-    async with async_connection(db) as conn:
+def _load(db: Database, rows: object, script: _Settle, report: _Report) -> BulkResult:
+    chunks, sent = checked(rows), 0
+    chunk = next(chunks, None)
+    if not chunk:
+        return BulkResult(0, 0, 0, [])
+    with _transaction(db) as conn:
         with _mapped():
-            async with conn.transaction():
-                await conn.execute(STAGE)
-                statement, sending = blocks_async(rows, conn.info.encoding)
-                async with psycopg.AsyncCursor(conn).copy(statement) as copy:
-                    async for block, sent in sending:
-                        await copy.write(block)
-                        report(sent)
-                result = await run_script_async(conn, script)
-                await conn.execute(DROP)
+            Cursor(conn).execute(STAGE)
+        report(sent)
+        while chunk:
+            with _mapped():
+                data = packed(chunk, sent, conn.info.encoding)
+                with Cursor(conn).copy(COPY) as copy:
+                    copy.write(data)
+            sent += len(chunk)
+            report(sent)
+            chunk = next(chunks, None)
+        result = _settled(conn, script)
+        Cursor(conn).execute(DROP)
     return result
+
+
+async def _load_async(db: AsyncDatabase, rows: object, script: _Settle, report: _Report) -> BulkResult:
+    async with aclosing(checked_async(rows)) as chunks:
+        sent = 0
+        chunk = await anext(chunks, None)
+        if not chunk:
+            return BulkResult(0, 0, 0, [])
+        async with _transaction_async(db) as conn:
+            with _mapped():
+                await AsyncCursor(conn).execute(STAGE)
+            report(sent)
+            while chunk:
+                with _mapped():
+                    data = packed(chunk, sent, conn.info.encoding)
+                    async with AsyncCursor(conn).copy(COPY) as copy:
+                        await copy.write(data)
+                sent += len(chunk)
+                report(sent)
+                chunk = await anext(chunks, None)
+            result = await _settled_async(conn, script)
+            await AsyncCursor(conn).execute(DROP)
+    return result
+
+
+def _settled(conn: Connection[Any], script: _Settle) -> BulkResult:
+    attempts = _ATTEMPTS
+    while True:
+        try:
+            with conn.transaction():
+                return run_script(conn, script())
+        except Overtaken:
+            attempts -= 1
+            if not attempts:
+                raise
+
+
+async def _settled_async(conn: AsyncConnection[Any], script: _Settle) -> BulkResult:
+    attempts = _ATTEMPTS
+    while True:
+        try:
+            async with conn.transaction():
+                return await run_script_async(conn, script())
+        except Overtaken:
+            attempts -= 1
+            if not attempts:
+                raise
 
 
 def _dump(db: Database, file: IO[bytes], link: LinkFilter | None) -> None:
-    with connection(db) as conn, psycopg.Cursor(conn).copy(*_dumping(link)) as copy:
+    with _transaction(db) as conn, Cursor(conn).copy(*_dumping(link)) as copy:
         for block in copy:
             file.write(block)
 
 
 async def _dump_async(db: AsyncDatabase, file: IO[bytes], link: LinkFilter | None) -> None:
-    async with async_connection(db) as conn, psycopg.AsyncCursor(conn).copy(*_dumping(link)) as copy:
+    async with _transaction_async(db) as conn, AsyncCursor(conn).copy(*_dumping(link)) as copy:
         async for block in copy:
             file.write(block)
+
+
+@contextmanager
+def _transaction(db: Database) -> Generator[Connection[Any], None, None]:
+    """Give a connection in a transaction of its own or, where the caller has one, in a savepoint of that."""
+    with connection(db) as conn:
+        if _begins_with_next(db, conn):
+            Cursor(conn).execute(_BEGIN)
+        with conn.transaction():
+            yield conn
+
+
+@asynccontextmanager
+async def _transaction_async(db: AsyncDatabase) -> AsyncGenerator[AsyncConnection[Any], None]:
+    async with async_connection(db) as conn:
+        if _begins_with_next(db, conn):
+            await AsyncCursor(conn).execute(_BEGIN)
+        async with conn.transaction():
+            yield conn
+
+
+def _begins_with_next(db: object, conn: Connection[Any] | AsyncConnection[Any]) -> bool:
+    # A caller's transaction begins with its first statement. Were that the one of transaction(), it would also commit.
+    return conn is db and not conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE
 
 
 @contextmanager
 def _mapped() -> Generator[None, None, None]:
     try:
         yield
+    except psycopg.errors.DuplicateTable as error:
+        raise InvalidValue("rows", "made by another load of the same connection") from error
+    except UnicodeEncodeError as error:
+        raise InvalidValue("rows", f"the connection's client_encoding cannot say {error.object!r:.200}") from error
     except psycopg.DataError as error:
         raise InvalidValue("rows", (error.diag.message_primary or str(error)).strip()) from error
-    except psycopg.Error as error:
-        if known := translate(error):
-            raise known from error
-        raise
+
+
+def _refuse_text(file: Any) -> None:
+    try:
+        file.write(b"")
+    except (AttributeError, TypeError):
+        raise InvalidValue("file", "a file opened for writing bytes is needed") from None
 
 
 def _dumping(link: LinkFilter | None) -> tuple[LiteralString, Parameters]:
@@ -145,12 +227,16 @@ def _dumping(link: LinkFilter | None) -> tuple[LiteralString, Parameters]:
 
 @cache
 def _dump_sql(link: filters.LinkShape) -> LiteralString:
-    at = _LINKS.joined_at
-    query = Q.from_(_LINKS).select(*COLUMNS[:-1], to_char_utc(at).as_("joined_at"))
+    query = Q.from_(_LINKS).select(_LINKS.user_id, _LINKS.aim_id, *map(_spelt, LINK_COLUMNS))
     for part in filters.link_criteria(_LINKS, link):
         query = query.where(part)
     rows = query.orderby(_LINKS.user_id, _LINKS.aim_id)
     return named("bulk.dump", f"COPY ({rows}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
+
+
+def _spelt(name: str) -> Any:
+    column = _LINKS.field(name)
+    return to_char_utc(column).as_(name) if ATTRIBUTES[name].type == "timestamptz" else column
 
 
 def _silent(_: int) -> None:

@@ -11,7 +11,7 @@ from useraim.query import Q, false, in_utc, param, table
 from useraim.query import count as number
 from useraim.rows import maker, single, whole
 from useraim.statement import Statement, from_file
-from useraim.tables import columns
+from useraim.tables import LINK_COLUMNS, columns
 from useraim.values import Pair, UserAim
 
 _COLUMNS: Final = columns(UserAim)
@@ -40,7 +40,15 @@ FIND_MANY: Final = Statement("user_aims.find_many", from_file("find_user_aims.sq
 DELETE: Final = Statement("user_aims.delete", Q.from_(_rows).delete().where(_one).returning("user_id"), single)
 DELETE_MANY: Final[Statement[Pair]] = Statement("user_aims.delete_many", from_file("delete_user_aims.sql"), whole)
 LOCK_USER: Final = Statement("user_aims.merge (lock)", "SELECT useraim_lock_user(%(id)s)", single)
-MERGE: Final[Statement[tuple[str, UUID]]] = Statement("user_aims.merge", from_file("merge_users.sql"), whole)
+MERGE: Final[Statement[tuple[str, UUID]]] = Statement(
+    "user_aims.merge",
+    from_file(
+        "merge_users.sql",
+        names=memberships.listed(LINK_COLUMNS),
+        values=memberships.listed(f"w.{name}" for name in LINK_COLUMNS),
+    ),
+    whole,
+)
 
 
 @cache

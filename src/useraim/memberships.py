@@ -76,7 +76,7 @@ def _check(**given: object) -> Given:
 
 def bound(given: Given) -> dict[str, Any]:
     """Bind the attributes of one membership."""
-    return {name: TextArray(value) if name == "permissions" else value for name, value in given.items()}
+    return {name: TextArray(value) if ATTRIBUTES[name].type == "text[]" else value for name, value in given.items()}
 
 
 def shape(rows: Sequence[Given]) -> Shape:

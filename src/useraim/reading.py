@@ -80,10 +80,10 @@ def load(
         found = {record.id.int.to_bytes(16): record for record in far}
         result: dict[Any, list[Linked[Any]]] = {source: [] for source in sources}
         lists = {source.int.to_bytes(16): linked for source, linked in result.items()}
-        for source, key, role, permissions, joined_at in rows:
+        for source, key, *attributes in rows:
             # A far record that vanished between the two statements took its links along.
             if record := found.get(key):
-                lists[source].append(_make_linked((record, role, permissions, joined_at)))
+                lists[source].append(_make_linked((record, *attributes)))
         return result
 
     if not sources:

@@ -1,44 +1,52 @@
-"""The stage of a bulk load: how rows are packed for COPY, and the script of calls that takes them over."""
+"""The stage of a bulk load: how rows are checked and packed for COPY, and the script of calls that takes them over."""
 
-import csv
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from itertools import islice
 from struct import Struct
-from typing import IO, Any, Final, LiteralString, TypeAlias, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from psycopg.sql import SQL, Composed, Identifier
-
-from useraim import memberships
+from useraim import csvfile, memberships
 from useraim.accounts.user_aims import membership
-from useraim.adapt import UuidArray, pack_text, pack_texts, pack_time
-from useraim.errors import AlreadyExists, BrokenReference, InvalidValue
+from useraim.adapt import pack_text, pack_texts, pack_time
+from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, InvalidValue
 from useraim.ids import in_key_order
+from useraim.memberships import ATTRIBUTES, Given, listed
 from useraim.operation import Script
 from useraim.rows import single, whole
 from useraim.statement import Statement, first, from_file, named
-from useraim.tables import LINK_COLUMNS
 from useraim.values import OnMatch, Pair
 
-_KEY: Final = Struct("!hi16si16s")  # fields of the row, then length and bytes of each id
+T = TypeVar("T")
+
+_KEY: Final = Struct("!hiqi16si16s")  # fields of the row, then length and bytes of its place in the input and of ids
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
-_BLOCK: Final = 2_000  # rows a write: some 150 kB
-COLUMNS: Final = ("user_id", "aim_id", *LINK_COLUMNS)
+_FIRST, _MOST = 1_000, 4_000  # rows of the first COPY, and of later ones: some 400 kB
+_PACK: Final[Mapping[str, Callable[[Any, str], bytes]]] = {"text": pack_text, "text[]": pack_texts}
+_TIMES: Final = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.type == "timestamptz")
+_TEXTS: Final = tuple(name for name in ATTRIBUTES if name not in _TIMES)
+_FIELDS: Final = 3 + len(ATTRIBUTES)
 
-STAGE: Final = named("bulk.load (stage)", from_file("stage.sql"))
-DROP: Final = named("bulk.load (drop)", "DROP TABLE useraim_stage")
-_COUNT: Final = Statement(
-    "bulk.load (count)",
-    "SELECT count(*), count(role) AS roles, count(permissions) AS permissions, count(joined_at) AS times"
-    " FROM useraim_stage",
+STAGE: Final = named(
+    "bulk.load (stage)",
+    from_file("stage.sql", columns=listed(f"{name} {attribute.type}" for name, attribute in ATTRIBUTES.items())),
+)
+COPY: Final = named(
+    "bulk.load", f"COPY pg_temp.useraim_stage (n, user_id, aim_id{listed(_TEXTS + _TIMES)}) FROM STDIN (FORMAT binary)"
+)
+DROP: Final = named("bulk.load (drop)", "DROP TABLE pg_temp.useraim_stage")
+_GIVEN: Final = Statement(
+    "bulk.load (given)",
+    f"SELECT count(*){listed(f'pg_catalog.count({name})' for name in ATTRIBUTES)} FROM pg_temp.useraim_stage",
     whole,
 )
 _MISSING: Final = Statement("bulk.load (missing)", from_file("stage_missing.sql"), whole)
-_REJECT: Final = Statement("bulk.load (reject)", from_file("stage_reject.sql"), whole)
 _HELD: Final = Statement("bulk.load (held)", from_file("stage_held.sql"), whole)
+_REJECTED: Final = Statement("bulk.load (rejected)", from_file("stage_rejected.sql"), whole)
+_LINKED: Final = Statement("bulk.load (linked)", from_file("stage_linked.sql"), single)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,33 +68,45 @@ class BulkResult:
     rejected: list[Rejected]
 
 
+class Overtaken(Conflict):
+    """What a load has looked up was changed by others before it was written: it has to look again."""
+
+
 def settle(on_match: OnMatch, *, skip: bool) -> Script[BulkResult]:
-    """Take the staged rows over: yields the calls to make, receives their results."""
-    total, *counts = yield _COUNT.call(first, {})
-    if not total:
-        return BulkResult(0, 0, 0, [])
-    given = tuple((name, count == total) for name, count in zip(LINK_COLUMNS, counts, strict=True) if count)
-    rejected: list[Rejected] = []
-    if missing := (yield _MISSING.call(list, {})):
-        users = tuple(in_key_order(id for side, id in missing if side == "users"))
-        aims = tuple(in_key_order(id for side, id in missing if side == "aims"))
-        if not skip:
-            raise BrokenReference(users, aims)
-        rows = yield _REJECT.call(list, {"users": UuidArray(users), "aims": UuidArray(aims)})
-        rejected = [_rejected(row, set(users), set(aims)) for row in rows]
+    """Take the staged rows over: yields the calls to make, receives their results.
+
+    Others delete and link meanwhile: what came of the rows is counted after they are written, not assumed. Where that
+    does not agree with what was found before, `Overtaken` asks for all of it to be undone and done again.
+    """
+    total, *counts = yield _GIVEN.call(first, {})
+    given = tuple((name, count == total) for name, count in zip(ATTRIBUTES, counts, strict=True) if count)
+    if not skip and (missing := (yield _MISSING.call(list, {}))):
+        raise BrokenReference(_of("users", missing), _of("aims", missing))
     if on_match == "error" and (held := (yield _HELD.call(list, {}))):
         raise AlreadyExists("user_aims_pkey", tuple(held))
     some_leave_it = on_match == "update" and not all(every for _, every in given)
-    added, updated, pairs = yield _put(given, "ignore" if some_leave_it else on_match).call(first, {})
+    put = _put(given, "ignore" if some_leave_it else on_match)
+    added, updated, pairs = yield put.call(first, {}).or_raise(_overtaken)
     if some_leave_it:
         updated = yield _update(given).call(first, {})
-    return BulkResult(added, updated, pairs - added - updated, rejected)
+    rejected = [_rejected(*row) for row in (yield _REJECTED.call(list, {}))] if skip else []
+    linked = yield _LINKED.call(first, {})
+    if linked != pairs - len({row.pair for row in rejected}) or (on_match == "error" and linked != added):
+        raise Overtaken("others unlink or delete what is loaded, again and again")
+    return BulkResult(added, updated, linked - added - updated, rejected)
 
 
-def _rejected(row: tuple[int, UUID, UUID], users: set[UUID], aims: set[UUID]) -> Rejected:
-    index, user, aim = row
-    sides = [name for name, is_missing in (("user", user in users), ("aim", aim in aims)) if is_missing]
+def _of(side: str, missing: list[tuple[str, UUID]]) -> tuple[UUID, ...]:
+    return tuple(in_key_order(id for name, id in missing if name == side))
+
+
+def _rejected(index: int, user: UUID, aim: UUID, no_user: bool, no_aim: bool) -> Rejected:
+    sides = [name for name, is_missing in (("user", no_user), ("aim", no_aim)) if is_missing]
     return Rejected(index, (user, aim), f"no such {' and no such '.join(sides)}")
+
+
+def _overtaken(error: Error) -> Error:
+    return Overtaken(str(error)) if isinstance(error, BrokenReference) else error
 
 
 @cache
@@ -95,8 +115,8 @@ def _put(given: memberships.Shape, on_match: OnMatch) -> Statement[tuple[int, in
     update = on_match == "update" and names
     query = from_file(
         "stage_put.sql",
-        names=memberships.listed(names),
-        values=memberships.listed(memberships.value(name, every=every, alias="s") for name, every in given),
+        names=listed(names),
+        values=listed(memberships.value(name, every=every, alias="s") for name, every in given),
         conflict="ON CONFLICT (user_id, aim_id) DO "
         + (memberships.update_set({name: f"excluded.{name}" for name in names}) if update else "NOTHING"),
     )
@@ -108,89 +128,83 @@ def _update(given: memberships.Shape) -> Statement[int]:
     new = {name: f"coalesce(s.{name}, m.{name})" for name, _ in given}
     query = from_file(
         "stage_update.sql",
-        names=memberships.listed(new),
+        names=listed(new),
         changes=", ".join(f"{name} = {value}" for name, value in new.items()),
-        old=", ".join(f"m.{name}" for name in new),
-        new=", ".join(new.values()),
+        # No column may be NULL, and IS DISTINCT FROM would take an operator = for arrays from any schema.
+        differs=" OR ".join(f"m.{name} OPERATOR(pg_catalog.<>) {value}" for name, value in new.items()),
     )
     return Statement("bulk.load (update)", query, single)
 
 
-Blocks: TypeAlias = Iterator[tuple[bytes, int]]
-"""What to send, and how many rows will have been sent with it."""
+Row: TypeAlias = tuple[Pair, Given]
+"""A row to stage, checked: its pair, and the attributes it gives."""
 
 
-def blocks(rows: Any, encoding: str) -> tuple[Composed, Blocks]:
-    """Give the COPY statement for rows, or for a file of CSV, and what to send with it."""
+def checked(rows: object) -> Iterator[list[Row]]:
+    """Draw rows, or those of a file of CSV, and check them: as many at a time as one COPY sends.
+
+    No COPY is under way meanwhile: what makes the rows may use the same connection.
+    """
     if hasattr(rows, "read"):
-        return _from_csv(rows)
-    if isinstance(rows, str | bytes) or not isinstance(rows, Iterable):
+        return _chunks(csvfile.memberships(cast("Any", rows)))
+    if isinstance(rows, str | bytes | bytearray) or not isinstance(rows, Iterable):
         raise InvalidValue("rows", "a collection of memberships, or a binary file, is needed")
-    return _copy("(FORMAT binary)", COLUMNS), _packed(cast("Iterable[object]", rows), encoding)
+    return _checked(cast("Iterable[object]", rows))
 
 
-def blocks_async(rows: Any, encoding: str) -> tuple[Composed, AsyncIterator[tuple[bytes, int]]]:
-    """Do what `blocks` does, for async iterables too."""
-    if isinstance(rows, AsyncIterable):
-        return _copy("(FORMAT binary)", COLUMNS), _packed_async(cast("AsyncIterable[object]", rows), encoding)
-    copy, sync_blocks = blocks(rows, encoding)
-    return copy, _as_async(sync_blocks)
+async def checked_async(rows: object) -> AsyncGenerator[list[Row], None]:
+    """Do what `checked` does, for async iterables too."""
+    if not isinstance(rows, AsyncIterable):
+        for chunk in checked(rows):
+            yield chunk
+        return
+    drawn, before, size = list[object](), 0, _FIRST
+    async for row in cast("AsyncIterable[object]", rows):
+        drawn.append(row)
+        if len(drawn) == size:
+            yield _check(drawn, before)
+            before += size
+            drawn, size = [], min(2 * size, _MOST)
+    if drawn:
+        yield _check(drawn, before)
 
 
-def _packed(rows: Iterable[object], encoding: str) -> Blocks:
-    source, sent = iter(rows), 0
-    yield _SIGNATURE, 0
-    while block := [_pack(row, encoding) for row in islice(source, _BLOCK)]:
-        sent += len(block)
-        yield b"".join(block), sent
-    yield _END, sent
+def _checked(rows: Iterable[object]) -> Iterator[list[Row]]:
+    before = 0
+    for drawn in _chunks(iter(rows)):
+        yield _check(drawn, before)
+        before += len(drawn)
 
 
-async def _packed_async(rows: AsyncIterable[object], encoding: str) -> AsyncIterator[tuple[bytes, int]]:
-    sent, block = 0, [_SIGNATURE]
-    async for row in rows:
-        block.append(_pack(row, encoding))
-        sent += 1
-        if len(block) >= _BLOCK:
-            yield b"".join(block), sent
-            block = []
-    yield b"".join([*block, _END]), sent
+def _chunks(rows: Iterator[T]) -> Iterator[list[T]]:
+    size = _FIRST
+    while chunk := list(islice(rows, size)):
+        yield chunk
+        size = min(2 * size, _MOST)
 
 
-async def _as_async(blocks: Blocks) -> AsyncIterator[tuple[bytes, int]]:
-    for block in blocks:
-        yield block
+def _check(rows: Sequence[object], before: int) -> list[Row]:
+    found: list[Row] = []
+    try:
+        found.extend(map(membership, rows))
+    except InvalidValue as error:
+        raise InvalidValue(error.field, f"{error.reason} (row at index {before + len(found)})") from None
+    return found
 
 
-def _pack(row: object, encoding: str) -> bytes:
-    (user, aim), given = membership(row)
-    key = _KEY.pack(5, 16, user.int.to_bytes(16), 16, aim.int.to_bytes(16))
-    attributes = _pack_texts(given.get("role"), given.get("permissions"), encoding)
-    return key + attributes + pack_time(given.get("joined_at"))
-
-
-@lru_cache(maxsize=1024)
-def _pack_texts(role: str | None, permissions: tuple[str, ...] | None, encoding: str) -> bytes:
-    return pack_text(role, encoding) + pack_texts(permissions, encoding)
-
-
-def _from_csv(file: IO[bytes]) -> tuple[Composed, Blocks]:
-    header = file.readline().decode("utf-8-sig").strip()
-    names: list[str] = next(csv.reader([header]), list[str]())
-    if len(set(names)) != len(names) or not {"user_id", "aim_id"} <= set(names) <= set(COLUMNS):
-        raise InvalidValue(
-            "rows", f"a header of CSV with user_id, aim_id and any of {', '.join(LINK_COLUMNS)} is needed"
-        )
-    return _copy("(FORMAT csv, ENCODING 'UTF8')", names), _lines(file)
-
-
-def _lines(file: IO[bytes]) -> Blocks:
-    sent = 0
-    while block := file.read(256 * 1024):
-        sent += block.count(b"\n")
-        yield block, sent
-
-
-def _copy(options: LiteralString, names: Iterable[str]) -> Composed:
-    columns = SQL(", ").join(map(Identifier, names))
-    return SQL("/* useraim bulk.load */ COPY useraim_stage ({}) FROM STDIN " + options).format(columns)
+def packed(rows: Sequence[Row], before: int, encoding: str) -> bytearray:
+    """Pack rows as the binary format of COPY has them, numbered from `before` on."""
+    data, texts = bytearray(_SIGNATURE), dict[tuple[object, ...], bytes]()
+    for n, ((user, aim), given) in enumerate(rows, before):
+        data += _KEY.pack(_FIELDS, 8, n, 16, user.int.to_bytes(16), 16, aim.int.to_bytes(16))
+        # Many memberships have few different texts.
+        own = tuple([given.get(name) for name in _TEXTS])
+        if own not in texts:
+            texts[own] = b"".join(
+                [_PACK[ATTRIBUTES[name].type](value, encoding) for name, value in zip(_TEXTS, own, strict=True)]
+            )
+        data += texts[own]
+        for name in _TIMES:
+            data += pack_time(given.get(name))
+    data += _END
+    return data

@@ -14,7 +14,7 @@ from useraim.memberships import ATTRIBUTES, Given, Shape
 from useraim.query import Q, among, param, table
 from useraim.rows import single, whole
 from useraim.statement import Call, Statement, from_file, nothing
-from useraim.tables import USERS, Ends
+from useraim.tables import LINK_COLUMNS, USERS, Ends
 from useraim.values import Changes, Link, Linked
 
 Wanted: TypeAlias = dict[int, tuple[UUID, Given]]
@@ -249,6 +249,7 @@ def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
     names = "".join(f", {name}" for name in given)
     values = "".join(f", %({name})s::{ATTRIBUTES[name].type}" for name in given)
     user, aim, users = _created(ends, "a")
+    attributes = memberships.listed(f"m.{name}" for name in LINK_COLUMNS)
     return creation_statement(
         far,
         f"{ends.name}.create",
@@ -257,10 +258,10 @@ def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
         linked=f""",
 linked AS (
     INSERT INTO user_aims AS m (user_id, aim_id{names}) SELECT {user}, {aim}{values} FROM added a {users} ORDER BY a.id
-    RETURNING m.{far.link}, m.role, m.permissions, m.joined_at
+    RETURNING m.{far.link}{attributes}
 )""",
         source=f"(added a JOIN linked m ON m.{far.link} = a.id)",
-        also=", m.role, m.permissions, m.joined_at",
+        also=attributes,
     )
 
 
