@@ -1,4 +1,4 @@
-"""What of psycopg is used that it does not promise to keep, named one by one, so that a new release holds no surprise."""
+"""What of psycopg is used that it does not promise to keep, named one by one: a new release holds no surprise."""
 
 import ast
 import inspect

@@ -368,7 +368,10 @@ def test_in_a_pipeline_of_the_callers_the_call_takes_part_and_the_connection_sta
 
     with within(LONG, "a call in the caller's pipeline"), given:
         with suppress(psycopg.errors.RaiseException):
-            _ = sync() if world == "sync" else given.awaited(in_task())
+            if world == "sync":
+                sync()
+            else:
+                given.awaited(in_task())
         assert setting.links() == set(setting.goals[:1] if failing != "none" else setting.goals[1:3])
         assert is_right(given, setting)
 
@@ -392,8 +395,8 @@ def test_no_more_statements_are_prepared_than_the_connection_allows(setting: Set
             for order in orders:
                 users.aims.of(conn, setting.user, order_by=order)
                 users.aims.load(conn, [setting.user], order_by=order)
-        (prepared,) = conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() or (None,)
-        assert prepared <= 5 + 2  # those displaced by the last call are closed by the next one
+        prepared = conn.execute("SELECT FROM pg_prepared_statements").fetchall()
+        assert len(prepared) <= 5 + 2  # those displaced by the last call are closed by the next one
 
 
 def test_what_discards_prepared_statements_is_noticed(setting: Setting) -> None:
