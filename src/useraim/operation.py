@@ -24,6 +24,10 @@ T = TypeVar("T")
 Owner = TypeVar("Owner")
 
 
+_TRIES = 5
+"""How often a call that is a transaction by itself is sent while others' transactions get in its way."""
+
+
 class Pool(Protocol):
     """What is used of `psycopg_pool.ConnectionPool`."""
 
@@ -46,7 +50,10 @@ AsyncDatabase = AsyncConnection[Any] | AsyncPool
 
 
 def run(db: Database, call: Call[T]) -> T:
-    """Send the call's statements and read its result: one round trip and, on autocommit or a pool, one transaction."""
+    """Send the call's statements and read its result: one round trip and, on autocommit or a pool, one transaction.
+
+    One that the server ends for a deadlock or for a snapshot that is too old is sent again, up to five times in all.
+    """
     if not call.steps:
         return call.read([])
     if isinstance(db, Connection):
@@ -91,7 +98,7 @@ async def run_script_async(db: AsyncDatabase, script: Script[T]) -> T:
         answer = await run_async(db, call)
 
 
-def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool) -> list[list[Any]]:
+def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool, tries: int = _TRIES) -> list[list[Any]]:
     exchange = Exchange(conn, call.steps)
     try:
         with conn.lock:
@@ -101,6 +108,8 @@ def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool) -> lis
                 _drive(conn, exchange, autocommit)
         if not alone:
             return _queued(conn, call)
+        if exchange.may_start_again and tries > 1:
+            return _results(conn, call, autocommit=autocommit, tries=tries - 1)
         exchange.raise_failure(conn)
     except psycopg.Error as error:
         if known := translate(error):
@@ -109,7 +118,9 @@ def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool) -> lis
     return exchange.rows()
 
 
-async def _results_async(conn: AsyncConnection[Any], call: Call[Any], *, autocommit: bool) -> list[list[Any]]:
+async def _results_async(
+    conn: AsyncConnection[Any], call: Call[Any], *, autocommit: bool, tries: int = _TRIES
+) -> list[list[Any]]:
     exchange = Exchange(conn, call.steps)
     try:
         async with conn.lock:
@@ -119,6 +130,8 @@ async def _results_async(conn: AsyncConnection[Any], call: Call[Any], *, autocom
                 await _drive_async(conn, exchange, autocommit)
         if not alone:
             return await _queued_async(conn, call)
+        if exchange.may_start_again and tries > 1:
+            return await _results_async(conn, call, autocommit=autocommit, tries=tries - 1)
         exchange.raise_failure(conn)
     except psycopg.Error as error:
         if known := translate(error):

@@ -21,7 +21,7 @@ from psycopg.adapt import AdaptersMap, PyFormat
 from psycopg.adapt import Transformer as make_transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute, fetch_many, send
-from psycopg.pq import ConnStatus, ExecStatus, Format, PipelineStatus, TransactionStatus
+from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import tuple_row
 
@@ -32,6 +32,7 @@ from useraim.statement import Parameters, Statement, Step
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
 
 _UNKNOWN_NAME = frozenset(["26000", "42P05"])
+_OVERTAKEN = frozenset([b"40001", b"40P01"])
 _POOLER = "behind a pooler that does not track prepared statements, connect with prepare_threshold=None"
 
 _free: deque[Transformer] = deque(maxlen=64)
@@ -43,13 +44,24 @@ class Exchange:
     Making one sends nothing: values that cannot be packed are refused before anything is written.
     """
 
-    __slots__ = ("_answers", "_bound", "_failure", "_transformer")
+    __slots__ = ("_answers", "_bound", "_failure", "_transformer", "_whole")
 
     def __init__(self, conn: AnyConnection, steps: Sequence[Step]) -> None:
         self._transformer = _transformer(conn)
         self._bound = [_Bound(self._transformer, statement, parameters) for statement, parameters in steps]
         self._answers: list[PGresult] = []
         self._failure: PGresult | None = None
+        self._whole = False
+
+    @property
+    def may_start_again(self) -> bool:
+        """Say whether the server has undone all of it because of another transaction: a deadlock, a snapshot too old.
+
+        Only of a call that was a transaction by itself, which nobody but this package can start again.
+        """
+        if self._failure is None or not self._whole:
+            return False
+        return self._failure.error_field(DiagnosticField.SQLSTATE) in _OVERTAKEN
 
     def generate(self, conn: AnyConnection, *, autocommit: bool) -> PQGen[None]:
         """Send everything and read everything, to be driven by `conn.wait` while `conn.lock` is held.
@@ -61,6 +73,7 @@ class Exchange:
         status = pgconn.transaction_status
         if status != TransactionStatus.INERROR:
             yield from prepared.maintain_gen(conn)  # closes prepared statements that others have displaced
+        self._whole = status == TransactionStatus.IDLE and autocommit
         begins = status == TransactionStatus.IDLE and not autocommit
         if len(self._bound) == 1 and not begins:
             (one,) = self._bound
