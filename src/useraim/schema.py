@@ -27,7 +27,7 @@ from useraim import files
 from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
 from useraim.operation import AsyncDatabase, Database, is_async, run, run_async
 from useraim.rows import single, whole
-from useraim.statement import Call, Statement, first, from_file, nothing
+from useraim.statement import Call, Statement, first, from_file, literal, nothing
 
 _TURN: Final = int.from_bytes(b"useraim")  # the key of an advisory lock of PostgreSQL
 _WAITING: Final = _TURN + 1  # of another, shared by all that wait for their turn
@@ -45,7 +45,7 @@ _LOG: Final = """
     INSERT INTO _yoyo_log (id, migration_hash, migration_id, operation, username, comment, created_at_utc)
     VALUES (%s, %s, %s, %s, current_user, %s, %s)"""
 _LOCKED: Final = "SELECT xmin::text, pid, ctime FROM yoyo_lock"
-_POSSIBLE_HOLDERS: Final = from_file("possible_lock_holders.sql")
+_POSSIBLE_HOLDERS: Final = literal(from_file("possible_lock_holders.sql"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ def rollback(conninfo: str = "", *, to: str | None) -> tuple[str, ...]:
         if not _to_rollback(status(conn), stay):
             return ()
     with _turn(conninfo) as backend:
-        going = _to_rollback(status(backend.connection), stay)
+        going = _to_rollback(_status(backend.connection), stay)
         return _move(backend, [one for one in backend.to_rollback(_migrations()) if one.id in going], "rollback")
 
 

@@ -1,24 +1,24 @@
 """E-mail addresses without regard to case: ASCII letters alike in every database, also in one of Turkish locale."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.worlds import World
-from useraim import AlreadyExists, NewUser, aims, local, schema, users
-from useraim.accounts.users import User
+from useraim import AlreadyExists, NewUser, User, aims, local, schema, users
 
 TURKISH = "LOCALE_PROVIDER icu ICU_LOCALE 'tr' LOCALE 'C'"
 
 
 @contextmanager
-def created(server: str, name: str, locale: str) -> Iterator[str]:
+def created(server: str, name: str, locale: str) -> Generator[str, None, None]:
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' {locale}".encode())
         try:
@@ -66,7 +66,7 @@ def info(there: World) -> User:
     return there(users.create, email="info@Izmir.org", name="Info")
 
 
-def refused(there: World, info: User, *call: object, **keywords: object) -> bool:
+def refused(there: World, info: User, *call: Any, **keywords: Any) -> bool:
     with pytest.raises(AlreadyExists) as caught:
         there(*call, **keywords)
     return (caught.value.constraint, caught.value.ids) == ("users_email_key", (info.id,))

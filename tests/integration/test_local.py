@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -159,7 +159,7 @@ def test_a_process_killed_while_it_starts_a_server_takes_it_along(number: int, m
 
 def test_a_start_that_fails_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made: list[str] = []
-    make = tempfile.mkdtemp
+    make = cast("Callable[..., str]", tempfile.mkdtemp)
 
     def recorded(*arguments: Any, **keywords: Any) -> str:
         made.append(make(*arguments, **keywords))
