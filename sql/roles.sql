@@ -1,6 +1,8 @@
 -- Roles for programs that must not own the tables: useraim_writer reads and writes rows, useraim_reader only reads.
 -- Run it as the owner of the tables after the migrations: psql -f sql/roles.sql; then GRANT useraim_writer TO my_login.
+-- An owner who may not create roles needs an administrator to create the two (NOLOGIN) before.
 -- It may be run again. Both may call schema.check; migrations stay with the owner.
+\set ON_ERROR_STOP on
 DO $$
 DECLARE
     role text;

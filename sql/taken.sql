@@ -1,6 +1,7 @@
 -- The rows that hold a unique value of the new rows already, and new rows that give one twice.
+-- Slots: table; constraint, its name; theirs and ours, the value of t and of n, as it is compared.
 UNION ALL
-SELECT '{table}_{unique}_key', t.id FROM {table} t JOIN new n ON lower(t.{unique}) = lower(n.{unique})
+SELECT '{constraint}', t.id FROM {table} t JOIN new n ON {theirs} = {ours}
 UNION ALL
-SELECT '{table}_{unique}_key', n.id FROM new n
-WHERE lower(n.{unique}) IN (SELECT lower({unique}) FROM new GROUP BY lower({unique}) HAVING count(*) > 1)
+SELECT '{constraint}', n.id FROM new n
+WHERE {ours} IN (SELECT {ours} FROM new n GROUP BY {ours} HAVING count(*) > 1)

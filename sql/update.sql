@@ -5,7 +5,7 @@ WITH held AS MATERIALIZED (
     SELECT {columns} FROM {table} WHERE id = %(id)s FOR NO KEY UPDATE
 ),
 taken AS (
-    SELECT id FROM {table} WHERE {taken}
+    SELECT t.id FROM {table} t WHERE {taken}
 ),
 updated AS (
     UPDATE {table} t SET {changes}, updated_at = now() FROM held h

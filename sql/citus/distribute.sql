@@ -13,7 +13,7 @@ BEGIN
         SELECT 1 FROM pg_dist_partition WHERE logicalrelid = 'user_aims'::regclass AND partmethod = 'h'
     ) THEN
         DROP INDEX users_email_key;
-        CREATE INDEX users_email_key ON users (lower(email));
+        CREATE INDEX users_email_key ON users (lower(lower(email COLLATE "C") COLLATE "default"));
         -- No other order works while both foreign keys are in place.
         PERFORM create_reference_table('aims');
         PERFORM create_distributed_table('users', 'id');

@@ -44,13 +44,22 @@ def creation_statement(
         table=table.name,
         given=", ".join(given),
         arrays=", ".join(f"%(new_{name})s::text[]" for name in given),
-        refused=(from_file("taken.sql", table=table.name, unique=table.unique) if table.unique else "") + refused,
+        refused=_taken(table) + refused,
         columns=table.listed(),
         added=table.listed("a") + also,
         linked=linked,
         source=source,
     )
     return Statement(name, query, whole)
+
+
+def _taken(table: Table[Any]) -> str:
+    if table.unique is None:
+        return ""
+    constraint = f"{table.name}_{table.unique}_key"
+    return from_file(
+        "taken.sql", table=table.name, constraint=constraint, theirs=table.unique_of("t"), ours=table.unique_of("n")
+    )
 
 
 def refuse_taken(rows: list[tuple[Any, ...]]) -> None:

@@ -1,11 +1,13 @@
 """A throwaway PostgreSQL server for a first run and for tests: `python -m useraim.local` keeps one running.
 
 Its program files come from the extra `[local]`, or from `initdb` on this machine. It listens on a Unix socket only,
-and does not wait for the disk: what it holds is not meant to survive a crash.
+and does not wait for the disk: what it holds is not meant to survive a crash. Not for Windows.
 """
 
+import argparse
 import os
 import pwd
+import shlex
 import shutil
 import signal
 import subprocess
@@ -30,6 +32,11 @@ _SETTINGS = {
     "max_connections": "200",
     "timezone": "UTC",
 }
+# Run by Python as root: a shell cannot change its account.
+_AS_ACCOUNT = (
+    "import os, sys; uid, gid, *command = sys.argv[1:];"
+    " os.setgroups([]); os.setgid(int(gid)); os.setuid(int(uid)); os.execv(command[0], command)"
+)
 _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "PGDATABASE"}
 
 
@@ -37,18 +44,19 @@ _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "P
 def postgres(path: str | os.PathLike[str] | None = None, *, bindir: Path | None = None) -> Generator[str, None, None]:
     """Run a server while the context lasts and give the conninfo of an empty database on it.
 
-    With `path` its data stays there for the next time; without, all of it vanishes at the end, also on an exception.
-    `bindir` is the folder of `initdb` to use, else that of the data's version, else the newest that `binaries` finds.
-    Root cannot run a server: the commands are then run as an unprivileged account of the machine.
+    With `path` its data stays there for the next time; without, all of it vanishes at the end, also on an exception,
+    and when this process is killed. `bindir` is the folder of `initdb` to use, else that of the data's version, else
+    the newest that `binaries` finds. Root cannot run a server: the commands are then run as an unprivileged account.
     """
-    with tempfile.TemporaryDirectory(prefix="useraim-", ignore_cleanup_errors=True) as scratch:
-        account = _account()
-        os.chmod(scratch, 0o755)
+    with tempfile.TemporaryDirectory(prefix="useraim-", ignore_cleanup_errors=True) as scratch, _socket() as socket:
         data = Path(path).absolute() if path else Path(scratch, "data")
-        server = _Server(_reachable(bindir or _fitting(data), Path(scratch), account), account, Path(scratch))
-        if not (data / "PG_VERSION").exists():
-            server.create(data)
-        with server.running(data):
+        with _Shell(Path(scratch, "log"), ["rm", "-rf", scratch, str(socket)]) as shell:
+            account = _account()
+            os.chmod(scratch, 0o755)
+            server = _Server(_reachable(bindir or _fitting(data), Path(scratch), account), account, socket, shell)
+            if not (data / "PG_VERSION").exists():
+                server.create(data)
+            server.start(data)
             yield server.conninfo()
 
 
@@ -125,50 +133,82 @@ def _may_run(bindir: Path, account: pwd.struct_passwd) -> bool:
     return False
 
 
+@contextmanager
+def _socket() -> Generator[Path, None, None]:
+    # A path of a socket has at most 107 bytes, and the folder for temporary files may have a long name.
+    short = "/tmp" if os.path.isdir("/tmp") else None
+    with tempfile.TemporaryDirectory(prefix="pg-", dir=short, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+class _Shell:
+    """A shell that runs command after command, and cleans up at the end: also when this process is killed.
+
+    It reads its commands from a pipe, which then ends. What was begun is finished first, so that nothing that is half
+    started can be missed.
+    """
+
+    def __init__(self, log: Path, cleaning: list[str]) -> None:
+        self.log = log
+        self.cleaning = shlex.join(cleaning)
+        # In a session of its own it outlives an interrupt from a terminal.
+        how: dict[str, Any] = {"stderr": subprocess.DEVNULL, "cwd": "/", "start_new_session": True}
+        self.process = subprocess.Popen[bytes](["sh"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **how)
+        # An answer to a process that is gone must not end the shell.
+        self._say(f"trap '' PIPE; {self._cleans_at_exit()}")
+
+    def __enter__(self) -> "_Shell":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self.process, suppress(BrokenPipeError):
+            # The end of the pipe does not say it, where a process forked from this one keeps it open.
+            self._say("exit")
+
+    def run(self, what: str, *commands: list[str], undone_by: list[str] | None = None) -> None:
+        """Run commands until one succeeds; if none does, raise all that they have printed."""
+        attempts = " || ".join(f"{shlex.join(one)} </dev/null >>{shlex.quote(str(self.log))} 2>&1" for one in commands)
+        if undone_by:
+            self.cleaning = f"{shlex.join(undone_by)} </dev/null >/dev/null 2>&1; {self.cleaning}"
+        self._say(f"if {attempts}; then {self._cleans_at_exit()}; echo done; else echo failed; fi")
+        assert self.process.stdout
+        if self.process.stdout.readline() != b"done\n":
+            told = self.log.read_text(errors="replace") if self.log.exists() else "its shell has ended"
+            raise RuntimeError(f"{what} failed: {told.strip()}")
+
+    def _cleans_at_exit(self) -> str:
+        return f"trap {shlex.quote(self.cleaning)} EXIT"
+
+    def _say(self, line: str) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(os.fsencode(line + "\n"))
+        self.process.stdin.flush()
+
+
 class _Server:
-    def __init__(self, bindir: Path, account: pwd.struct_passwd | None, scratch: Path) -> None:
+    def __init__(self, bindir: Path, account: pwd.struct_passwd | None, socket: Path, shell: _Shell) -> None:
         self.bindir = bindir
         self.account = account
-        self.scratch = scratch
-        # A path of a socket has at most 107 bytes, and the folder for temporary files may have a long name.
-        self.socket = Path(tempfile.mkdtemp(prefix="pg-", dir="/tmp" if os.path.isdir("/tmp") else None))
-        self._own(self.socket)
+        self.socket = socket
+        self.shell = shell
+        self._own(socket)
 
     def create(self, data: Path) -> None:
         data.mkdir(parents=True, exist_ok=True)
         self._own(data)
-        command = ["initdb", "-D", str(data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync"]
+        command = self._command("initdb", "-D", str(data), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync")
         # Case-blind comparisons of other than ASCII letters need a locale that knows them.
-        if self._run([*command, "--locale=C.UTF-8"], check=False):
-            self._run([*command, "--no-locale"])
+        self.shell.run("initdb", [*command, "--locale=C.UTF-8"], [*command, "--no-locale"])
 
-    @contextmanager
-    def running(self, data: Path) -> Generator[None, None, None]:
+    def start(self, data: Path) -> None:
         options = "".join(f" -c {name}='{value}'" for name, value in _SETTINGS.items()) + f" -k '{self.socket}'"
-        log = str(self.scratch / "log")
-        self._own(self.scratch)
-        try:
-            # Not stopped if this fails: the server of this folder may be another's.
-            self._run(["pg_ctl", "-D", str(data), "-l", log, "-w", "-o", options, "start"], log=log)
-            with self._ending(data):
-                self._ensure_database()
-                yield
-        finally:
-            shutil.rmtree(self.socket, ignore_errors=True)
-
-    @contextmanager
-    def _ending(self, data: Path) -> Generator[None, None, None]:
-        """Stop the server at the end, and also if this process is killed: a shell waits for its pipe to close."""
-        stop = ["pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop"]
-        script = 'read _; scratch=$1 socket=$2; shift 2; "$@"; rm -rf "$scratch" "$socket"'
-        command = ["sh", "-c", script, "sh", str(self.scratch), str(self.socket), str(self.bindir / stop[0]), *stop[1:]]
-        how: dict[str, Any] = {**self._as_account(), "start_new_session": True, "stdout": subprocess.DEVNULL}
-        with subprocess.Popen[bytes](command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, **how) as watch:
-            try:
-                yield
-            finally:
-                self._run(stop, check=False)
-                watch.kill()
+        # Not stopped if it cannot be started: the server of this folder may be another's.
+        self.shell.run(
+            "pg_ctl",
+            self._command("pg_ctl", "-D", str(data), "-w", "-o", options, "start"),
+            undone_by=self._command("pg_ctl", "-D", str(data), "-m", "fast", "-w", "stop"),
+        )
+        self._ensure_database()
 
     def conninfo(self, dbname: str = _DATABASE) -> str:
         return make_conninfo(host=str(self.socket), port="5432", user=_USER, dbname=dbname)
@@ -184,21 +224,11 @@ class _Server:
         if self.account:
             os.chown(path, self.account.pw_uid, self.account.pw_gid)
 
-    def _as_account(self) -> dict[str, Any]:
+    def _command(self, program: str, *arguments: str) -> list[str]:
+        command = [str(self.bindir / program), *arguments]
         if self.account is None:
-            return {"cwd": "/"}
-        return {"cwd": "/", "user": self.account.pw_uid, "group": self.account.pw_gid, "extra_groups": []}
-
-    def _run(self, command: list[str], *, check: bool = True, log: str | None = None) -> int:
-        with tempfile.TemporaryFile("w+") as output:
-            # A server inherits the output of pg_ctl, so a pipe would never end; a file does not mind.
-            how: dict[str, Any] = {"stdout": output, "stderr": output, **self._as_account()}
-            status = subprocess.call([str(self.bindir / command[0]), *command[1:]], stdin=subprocess.DEVNULL, **how)
-            if check and status:
-                output.seek(0)
-                told = output.read() + (Path(log).read_text() if log and os.path.exists(log) else "")
-                raise RuntimeError(f"{command[0]} failed: {told.strip()}")
-        return status
+            return command
+        return [sys.executable, "-ISc", _AS_ACCOUNT, str(self.account.pw_uid), str(self.account.pw_gid), *command]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -207,8 +237,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     `python -m useraim.local [path] [-- command …]`: the status is the command's.
     """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    command = given[given.index("--") + 1 :] if "--" in given else []
-    path = given[0] if given and given[0] != "--" else None
+    end = given.index("--") if "--" in given else len(given)
+    parser = argparse.ArgumentParser("python -m useraim.local", "%(prog)s [path] [-- command …]", description=__doc__)
+    parser.add_argument("path", nargs="?", help="folder to keep the data in; without, it vanishes at the end")
+    path, command = parser.parse_args(given[:end]).path, given[end + 1 :]
     signal.signal(signal.SIGTERM, _exit)
     with postgres(path) as conninfo:
         variables = settings(conninfo)

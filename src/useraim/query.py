@@ -16,7 +16,6 @@ coalesce: Any = functions.Coalesce
 count: Any = functions.Count("*")
 exists: Any = terms.ExistsCriterion
 false: Any = terms.ValueWrapper(False)
-lower: Any = functions.Lower
 negate: Any = pypika.Not
 row_number: Any = analytics.RowNumber
 uuid_send: Any = pypika.CustomFunction("uuid_send", ["id"])
@@ -27,6 +26,26 @@ _any: Any = pypika.CustomFunction("ANY", ["array"])
 def same(term: Any) -> Any:
     """Compare a term itself."""
     return term
+
+
+def folded(term: Any) -> Any:
+    """Compare a text without regard to case, by the expression that the unique index is built on.
+
+    ASCII letters alike in every database, Turkish ones too; all others as the database's own locale has it.
+    """
+    return _Lower(_Lower(term, "C"), "default")
+
+
+class _Lower(functions.Lower):
+    """`lower`, by the rules of a collation."""
+
+    def __init__(self, term: Any, collation: str) -> None:
+        super().__init__(term)
+        self.collation = collation
+
+    def get_special_params_sql(self, **_: Any) -> str:
+        """Follow the only argument."""
+        return f'COLLATE "{self.collation}"'
 
 
 def in_utc(term: Any) -> Any:

@@ -14,7 +14,7 @@ from useraim.ids import in_key_order
 from useraim.operation import method
 from useraim.ordering import ID
 from useraim.page import Page, Window, window
-from useraim.query import Q, among, count, param
+from useraim.query import Q, among, count, folded, param
 from useraim.query import table as rows_of
 from useraim.rows import maker, single, whole
 from useraim.statement import Call, Statement, first, first_or_none, from_file, nothing
@@ -213,8 +213,8 @@ class Records(Generic[Id, R, New, Far]):
 @cache
 def _create_one(table: Table[Any], id_given: bool) -> Statement[tuple[Any, ...]]:
     same_id = f"SELECT id FROM {table.name} WHERE id = %(id)s"
-    same_value = f"SELECT id FROM {table.name} WHERE lower({table.unique}) = lower(%({table.unique})s)"
-    taken = [same_id] * id_given + [same_value] * (table.unique is not None)
+    same_value = f"SELECT id FROM {table.name} t WHERE {_taken(table)}" if table.unique else ""
+    taken = [same_id] * id_given + [same_value] * bool(same_value)
     query = from_file(
         "create_one.sql",
         table=table.name,
@@ -224,26 +224,28 @@ def _create_one(table: Table[Any], id_given: bool) -> Statement[tuple[Any, ...]]
         # Where both id and value can be in the way unseen, the server's error has to say which.
         target="(id)" if id_given else "",
         columns=table.listed(),
-        same_value=f"({same_value})" if table.unique else "NULL::uuid",
+        same_value=f"({same_value})" if same_value else "NULL::uuid",
     )
     return Statement(f"{table.name}.create", query, whole)
 
 
 @cache
 def _update(table: Table[Any], given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
-    unique = table.unique
-    taken = f"lower({unique}) = lower(%({unique})s) AND id <> %(id)s" if unique in given else "false"
     query = from_file(
         "update.sql",
         table=table.name,
         columns=table.listed(),
         returned=table.listed("t"),
-        taken=taken,
+        taken=f"{_taken(table)} AND t.id <> %(id)s" if table.unique in given else "false",
         changes=", ".join(f"{name} = %({name})s" for name in given),
         old=", ".join(f"h.{name}" for name in given),
         new=", ".join(f"%({name})s::text" for name in given),
     )
     return Statement(f"{table.name}.update", query, whole)
+
+
+def _taken(table: Table[Any]) -> str:
+    return f"{table.unique_of('t')} = {folded(param(str(table.unique), 'text'))}"
 
 
 @lru_cache(maxsize=256)

@@ -1,13 +1,14 @@
 """The migrations from Python: apply them, roll them back, and compare a database with this version of the package.
 
 Plain `yoyo apply` does the same work and may be used in turn. Three things are only here: processes that start at once
-take turns, whoever is killed is not waited for, and a migration and its mark are one transaction (yoyo uses two
+take turns, the lock of whoever was killed is removed, and a migration and its mark are one transaction (yoyo uses two
 connections, and leaves a migration that is applied but not marked when it is killed in between).
 """
 
+import sys
 import time
 from collections.abc import Coroutine, Generator, Iterable, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -23,14 +24,15 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
 from useraim import files
-from useraim.errors import InvalidValue, SchemaOutOfDate
+from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
 from useraim.operation import AsyncDatabase, Database, is_async, run, run_async
 from useraim.rows import single, whole
-from useraim.statement import Call, Statement, first, from_file, nothing
+from useraim.statement import Call, Statement, first, from_file, literal, nothing
 
 _TURN: Final = int.from_bytes(b"useraim")  # the key of an advisory lock of PostgreSQL
+_WAITING: Final = _TURN + 1  # of another, shared by all that wait for their turn
 _POLL: Final = 0.1  # seconds
-_STALE: Final = 2.0  # seconds without a lock that any migration needs, after which yoyo's own lock is nobody's
+_PATIENCE: Final = 60.0  # seconds to wait for a plain yoyo that is at work, or may be
 
 _EXISTS: Final = Statement(
     "schema.exists",
@@ -42,11 +44,8 @@ _APPLIED: Final = Statement("schema.status", from_file("applied_migrations.sql")
 _LOG: Final = """
     INSERT INTO _yoyo_log (id, migration_hash, migration_id, operation, username, comment, created_at_utc)
     VALUES (%s, %s, %s, %s, current_user, %s, %s)"""
-_MIGRATING: Final = """
-    SELECT FROM pg_locks
-    WHERE locktype = 'relation' AND pid <> pg_backend_pid()
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-      AND mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')"""
+_LOCKED: Final = "SELECT xmin::text, pid, ctime FROM yoyo_lock"
+_POSSIBLE_HOLDERS: Final = literal(from_file("possible_lock_holders.sql"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,8 @@ def apply(conninfo: str = "") -> tuple[str, ...]:
     """Apply what is pending and return its ids; nothing is written when nothing is pending.
 
     `conninfo` is libpq's, in either form, and names the server itself, not a transaction pooler. When several call at
-    once, one does the work and the others wait for it.
+    once, one does the work and the others wait for it. A plain yoyo that is at work, or was killed while sessions stay
+    that may be its own, is waited for one minute; then `Conflict` says how to break its lock.
     """
     with psycopg.connect(conninfo, autocommit=True) as conn:
         if not status(conn).pending:
@@ -76,17 +76,19 @@ def apply(conninfo: str = "") -> tuple[str, ...]:
         return _move(backend, backend.to_apply(_migrations()), "apply")
 
 
-def rollback(conninfo: str = "", to: str | None = None) -> tuple[str, ...]:
-    """Roll back all migrations, or those after `to`, and return their ids, last one first: their data is lost.
+def rollback(conninfo: str = "", *, to: str | None) -> tuple[str, ...]:
+    """Roll back the migrations after `to`, or all for None, and return their ids, last one first: their data is lost.
 
-    Migrations that this package does not know, of a newer version of it for instance, are left as they are.
+    `SchemaOutOfDate`, and nothing done, where a newer version of this package has applied further migrations: only
+    that version can roll them back. Waits as `apply` does.
     """
     stay = _up_to(to)
     with psycopg.connect(conninfo, autocommit=True) as conn:
-        if not set(status(conn).applied) - stay:
+        if not _to_rollback(status(conn), stay):
             return ()
     with _turn(conninfo) as backend:
-        return _move(backend, [one for one in backend.to_rollback(_migrations()) if one.id not in stay], "rollback")
+        going = _to_rollback(_status(backend.connection), stay)
+        return _move(backend, [one for one in backend.to_rollback(_migrations()) if one.id in going], "rollback")
 
 
 @overload
@@ -161,6 +163,12 @@ def _up_to(to: str | None) -> set[str]:
     return set() if to is None else set(ids[: ids.index(to) + 1])
 
 
+def _to_rollback(found: Status, stay: set[str]) -> set[str]:
+    if newer := [id for id in found.unknown if id.startswith("useraim_")]:
+        raise SchemaOutOfDate(f"applied by a newer version, which has to roll them back: {', '.join(newer)}")
+    return set(found.applied) - stay
+
+
 def _migrations() -> Any:
     return import_module("yoyo").read_migrations(escape(str(files.folder("migrations"))))
 
@@ -175,8 +183,10 @@ def _turn(conninfo: str) -> Generator[Any, None, None]:
         _take_turn(backend.connection)
         if not _found(backend.connection, "SELECT WHERE to_regclass('yoyo_lock') IS NOT NULL"):
             backend.create_lock_table()
-        _await_yoyo(backend.connection)
-        with backend.lock():
+        with ExitStack() as held:
+            _lock(backend, held)
+            # What tells it from a plain yoyo's: whoever has the turn knows that its holder is gone.
+            backend.connection.execute("UPDATE yoyo_lock SET ctime = NULL")
             backend.ensure_internal_schema_updated()
             yield backend
 
@@ -189,21 +199,43 @@ def _backend(conninfo: str) -> Any:
 
 
 def _take_turn(conn: Connection[Any]) -> None:
+    conn.execute("SELECT pg_advisory_lock_shared(%s)", [_WAITING])
     # Asked for again and again: a statement that waits would hold a snapshot, which CREATE INDEX CONCURRENTLY of
     # whoever has the lock would wait for.
     while not _found(conn, "SELECT WHERE pg_try_advisory_lock(%s)", _TURN):
         time.sleep(_POLL)
 
 
-def _await_yoyo(conn: Connection[Any]) -> None:
-    """Wait for a plain yoyo that is at work; remove the lock that a killed one has left."""
-    quiet = time.monotonic()
-    while _found(conn, "SELECT FROM yoyo_lock"):
-        if _found(conn, _MIGRATING):
-            quiet = time.monotonic()
-        elif time.monotonic() - quiet > _STALE:
-            conn.execute("DELETE FROM yoyo_lock")
-        time.sleep(_POLL)
+def _lock(backend: Any, held: ExitStack) -> None:
+    taken = import_module("yoyo.exceptions").LockTimeout
+    end = time.monotonic() + _PATIENCE
+    while True:
+        _await_yoyo(backend.connection, end)
+        with suppress(taken):
+            held.enter_context(backend.lock(timeout=_POLL))
+            return
+
+
+def _await_yoyo(conn: Connection[Any], end: float) -> None:
+    """Wait until nobody has yoyo's lock; remove one whose holder is gone.
+
+    A yoyo keeps the session that it locks with. So the holder is gone when no session is left of those that were there
+    when its lock was seen first. Clocks say nothing: the time in the lock is that of another machine.
+    """
+    seen, suspects = None, set[int]()
+    while lock := conn.execute(_LOCKED).fetchone():
+        others = {pid for (pid,) in conn.execute(_POSSIBLE_HOLDERS, {"waiting": _WAITING})}
+        seen, suspects = lock, suspects & others if lock == seen else others
+        version, pid, since = lock
+        if since is None or not suspects:
+            conn.execute("DELETE FROM yoyo_lock WHERE xmin::text = %s", [version])
+        elif time.monotonic() > end:
+            raise Conflict(
+                f"process {pid} has locked the database for yoyo since {since:%F %T} UTC: wait until it is done; if it"
+                " was killed, run `yoyo break-lock`, or DELETE FROM yoyo_lock"
+            )
+        else:
+            time.sleep(_POLL)
 
 
 def _found(conn: Connection[Any], query: Any, *parameters: object) -> bool:
@@ -233,3 +265,7 @@ def _mark(backend: Any, migration: Any, direction: str) -> None:
     # Not yoyo's log_migration: it cannot comment, and fails for a user id without a name, as containers have.
     now = datetime.now(UTC).replace(tzinfo=None)
     backend.connection.execute(_LOG, [str(uuid4()), migration.hash, migration.id, direction, comment, now])
+
+
+if __name__ == "__main__":
+    sys.exit("not a command: run `yoyo apply`, or call useraim.schema.apply from Python")

@@ -8,7 +8,8 @@ from uuid import UUID
 from useraim import validate
 from useraim.ids import distinct
 from useraim.ordering import CREATED_AT, Key
-from useraim.query import lower
+from useraim.query import folded
+from useraim.query import table as rows_of
 from useraim.values import Aim, User, UserAim
 
 R = TypeVar("R", bound=User | Aim)
@@ -39,6 +40,10 @@ class Table(Generic[R]):
         """List the columns in SQL."""
         return ", ".join(f"{alias}.{name}" if alias else name for name in self.columns)
 
+    def unique_of(self, alias: str) -> str:
+        """Spell the unique column of an alias in SQL, as it is compared."""
+        return str(folded(rows_of(self.name, alias).field(self.unique)))
+
     def id(self, value: object, field: str = "id") -> UUID:
         """Accept an id or the record itself."""
         if type(value) is UUID:
@@ -67,7 +72,7 @@ USERS: Final = Table(
     row=User,
     link="user_id",
     given={"name": lambda value, field: validate.text(value, field, 200), "email": validate.email},
-    orders={"created_at": CREATED_AT, "name": Key("name", "text"), "email": Key("email", "text", lower)},
+    orders={"created_at": CREATED_AT, "name": Key("name", "text"), "email": Key("email", "text", folded)},
     label="name",
     unique="email",
 )

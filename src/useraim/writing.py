@@ -279,7 +279,11 @@ def _direct_control(ends: Ends) -> Statement[tuple[Any, ...]]:
         given=", ".join(given),
         kept_arrays=", ".join(f"%(kept_{name})s::text[]" for name in given),
         new_arrays=", ".join(f"%(new_{name})s::text[]" for name in given),
-        taken=from_file("taken_or_edited.sql", far=far.name, unique=far.unique) if far.unique else "",
+        taken=from_file(
+            "taken_or_edited.sql", far=far.name, unique=far.unique, theirs=far.unique_of("f"), ours=far.unique_of("w")
+        )
+        if far.unique
+        else "",
         changes=", ".join(f"{name} = coalesce(k.{name}, f.{name})" for name in given),
         old=", ".join(f"f.{name}" for name in given),
         new=", ".join(f"coalesce(k.{name}, f.{name})" for name in given),

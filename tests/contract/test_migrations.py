@@ -23,7 +23,9 @@ SERVERS: list[int | str] = [*sorted(local.binaries())] or ["given"]
 FILES = sorted(path for path in (ROOT / "migrations").glob("*.sql") if not path.name.endswith(".rollback.sql"))
 IDS = [path.stem for path in FILES]
 BARE, ATTRIBUTES, CHECKED, INDEXED = IDS[2:6]
+FOLDED = "useraim_0009_fold_email_alike"
 INDEX = "user_aims_aim_id_joined_at_idx"
+FOLDING = '(lower((lower((email COLLATE "C")) COLLATE "default")))'
 UUID = "00000000-0000-7000-8000-000000000001"
 
 COLUMNS = """
@@ -128,6 +130,11 @@ def steps(empty: str) -> Iterator[Steps]:
         yield Steps(backend)
 
 
+def apply_before(steps: Steps, name: str) -> None:
+    for one in IDS[: IDS.index(name)]:
+        steps.apply(one)
+
+
 @pytest.fixture
 def conn(migrated: str) -> Iterator[Conn]:
     with psycopg.connect(migrated) as conn:
@@ -178,7 +185,7 @@ def test_concurrent_builds_stand_by_themselves_and_clear_what_an_interrupted_one
     assert alone == ("CONCURRENTLY" in path.read_text())
     if alone:
         drop, create = statements(path).split(";")[:2]
-        (name,) = re.findall(r"CREATE INDEX CONCURRENTLY (\w+)", create)
+        (name,) = re.findall(r"CREATE (?:UNIQUE )?INDEX CONCURRENTLY (\w+)", create)
         assert drop.strip() == f"DROP INDEX CONCURRENTLY IF EXISTS {name}"
 
 
@@ -244,6 +251,43 @@ def test_what_an_interrupted_build_left_is_built_again(empty: str) -> None:
     assert (INDEX, False) in [(name, valid) for _, name, _, valid in catalogue(empty)["indexes"]]
     yoyo(empty, "apply")
     assert (INDEX, True) in [(name, valid) for _, name, _, valid in catalogue(empty)["indexes"]]
+
+
+def email_index(conninfo: str) -> list[tuple[str, str, bool]]:
+    """Of the indexes of e-mail addresses: name, expression, validity."""
+    found = [(name, text, valid) for _, name, text, valid in catalogue(conninfo)["indexes"] if "email" in name]
+    return [(name, text.partition("btree ")[2], valid) for name, text, valid in found if text.startswith("CREATE UNIQ")]
+
+
+def test_addresses_are_unique_as_they_are_compared(migrated: str) -> None:
+    assert email_index(migrated) == [("users_email_key", FOLDING, True)]
+
+
+def test_an_interrupted_build_of_the_index_of_addresses_is_built_again(steps: Steps, empty: str) -> None:
+    apply_before(steps, FOLDED)
+    with psycopg.connect(empty, autocommit=True) as builder, psycopg.connect(empty) as writer:
+        writer.execute("LOCK TABLE users IN ROW EXCLUSIVE MODE")
+        builder.execute("SET statement_timeout = '200ms'")
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            builder.execute("CREATE UNIQUE INDEX CONCURRENTLY users_email_new_key ON users (lower(email))")
+    assert len(email_index(empty)) == 2
+    steps.apply(FOLDED)
+    assert email_index(empty) == [("users_email_key", FOLDING, True)]
+
+
+def test_two_accounts_with_one_address_stop_the_migration_and_the_index_before_stays(steps: Steps, empty: str) -> None:
+    apply_before(steps, FOLDED)
+    with psycopg.connect(empty, autocommit=True) as conn:
+        # As it is in a database by whose rules the two differ.
+        conn.execute("DROP INDEX users_email_key")
+        conn.execute("CREATE UNIQUE INDEX users_email_key ON users (email)")
+        conn.execute("INSERT INTO users (name, email) VALUES ('One', 'info@example.org'), ('Two', 'INFO@example.org')")
+        with pytest.raises(psycopg.errors.UniqueViolation, match=r"info@example\.org"):
+            steps.apply(FOLDED)
+        assert ("users_email_key", "(email)", True) in email_index(empty)
+        conn.execute("DELETE FROM users WHERE name = 'Two'")
+        steps.apply(FOLDED)
+        assert email_index(empty) == [("users_email_key", FOLDING, True)]
 
 
 def test_constraints_and_indexes_have_the_names_given_by_hand(migrated: str) -> None:

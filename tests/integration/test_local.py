@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -27,6 +29,13 @@ ENVIRONMENT = {**PLAIN, "PYTHONPATH": str(ROOT / "src")}
 def running() -> Iterator[str]:
     with local.postgres() as conninfo:
         yield conninfo
+
+
+def wait_until(done: Callable[[], object], otherwise: str) -> None:
+    end = time.monotonic() + 30
+    while not done():
+        assert time.monotonic() < end, otherwise
+        time.sleep(0.005)
 
 
 def socket_of(conninfo: str) -> Path:
@@ -125,10 +134,51 @@ def test_a_killed_process_takes_its_server_along(number: int) -> None:
         assert socket.exists()
         process.send_signal(number)
         process.wait(30)
-    end = time.monotonic() + 30
-    while socket.exists():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    wait_until(lambda: not socket.exists(), "the server goes on")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    ("moment", "pause"),
+    [("*", 0), ("data/PG_VERSION", 0), ("data/postmaster.pid", 0), ("data/postmaster.pid", 0.05)],
+    ids=["nothing", "data", "server", "answer"],
+)
+def test_a_process_killed_while_it_starts_a_server_takes_it_along(number: int, moment: str, pause: float) -> None:
+    with TemporaryDirectory() as scratch:
+        os.chmod(scratch, 0o755)
+        command = [sys.executable, "-c", "from useraim import local\nwith local.postgres(): input()"]
+        environment = {**ENVIRONMENT, "TMPDIR": scratch}
+        with subprocess.Popen(command, env=environment, stdin=subprocess.PIPE) as process:
+            wait_until(lambda: list(Path(scratch).glob(f"useraim-*/{moment}")), "the start has not begun")
+            time.sleep(pause)
+            process.send_signal(number)
+            process.wait(30)
+        # What was begun goes on until the data is cleared away.
+        wait_until(lambda: os.listdir(scratch) == [], "its server goes on, or its data stays")
+
+
+def test_a_start_that_fails_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made: list[str] = []
+    make = cast("Callable[..., str]", tempfile.mkdtemp)
+
+    def recorded(*arguments: Any, **keywords: Any) -> str:
+        made.append(make(*arguments, **keywords))
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", recorded)
+    (tmp_path / "here").touch()
+    with pytest.raises(RuntimeError, match=r"initdb failed: (.|\n)*error"), local.postgres(tmp_path):
+        pass
+    assert len(made) == 2
+    assert [folder for folder in made if os.path.exists(folder)] == []
+
+
+def test_help_is_shown_and_makes_nothing(tmp_path: Path) -> None:
+    ran = subprocess.run(
+        [*COMMAND, "--help"], env=ENVIRONMENT, cwd=tmp_path, capture_output=True, timeout=30, check=True
+    )
+    assert b"usage: python -m useraim.local [path] [-- command" in ran.stdout
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_command_gets_the_settings_and_gives_its_status() -> None:

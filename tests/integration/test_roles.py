@@ -1,20 +1,27 @@
 """The roles of sql/roles.sql can do what they are for, and no more."""
 
 import asyncio
+import re
+import subprocess
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from tests.test_docs import environment
 from tests.worlds import World
-from useraim import aims, bulk, files, schema, users
+from useraim import aims, bulk, files, local, schema, users
+
+# Without what only psql understands.
+SCRIPT = re.sub(r"^\\.*$", "", files.sql("roles.sql"), flags=re.MULTILINE)
 
 
 @pytest.fixture
 def ready(call: World) -> World:
     """The roles exist until the rollback, made twice as after a further migration."""
     for _ in range(2):
-        call.execute(files.sql("roles.sql"))
+        call.execute(SCRIPT)
     return call
 
 
@@ -52,3 +59,28 @@ def test_a_reader_writes_nothing(ready: World) -> None:
     ready.execute("SET LOCAL ROLE useraim_reader")
     with pytest.raises(InsufficientPrivilege):
         ready(users.create, email="reader@example.org", name="Reader")
+
+
+def test_an_owner_who_may_not_create_roles_gives_rights_to_those_of_an_administrator(call: World) -> None:
+    call.execute("CREATE ROLE useraim_owner; GRANT ALL ON SCHEMA public TO useraim_owner WITH GRANT OPTION")
+    for table in ("users", "aims", "user_aims", "_yoyo_migration", "_yoyo_log"):
+        call.execute(f"ALTER TABLE {table} OWNER TO useraim_owner")
+    call.execute("CREATE ROLE useraim_reader; CREATE ROLE useraim_writer; SET LOCAL ROLE useraim_owner")
+    call.execute(SCRIPT)
+    call.execute("SET LOCAL ROLE useraim_writer")
+    assert call(users.create, email="writer@example.org", name="Writer")
+
+
+def test_psql_ends_with_a_status_of_failure_where_a_table_is_missing(database: str) -> None:
+    """Nothing of it is kept."""
+    script = str(files.folder("sql") / "roles.sql")
+    command = [str(local.newest() / "psql"), "--no-psqlrc", "-c", "BEGIN", "-f", script, "-c", "ROLLBACK"]
+
+    def status() -> int:
+        ran = subprocess.run(command, env=environment(database), capture_output=True, timeout=60, check=False)
+        return ran.returncode
+
+    assert status() == 0
+    with psycopg.connect(database) as conn:
+        conn.execute("DROP TABLE user_aims")
+    assert status() == 3

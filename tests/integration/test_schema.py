@@ -2,12 +2,15 @@
 
 import asyncio
 import multiprocessing
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from time import sleep
+from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
@@ -15,10 +18,33 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg_pool import ConnectionPool
 
 from tests.conftest import yoyo
-from useraim import InvalidValue, SchemaOutOfDate, schema
+from useraim import Conflict, InvalidValue, SchemaOutOfDate, schema
 
 ALL = tuple(schema.checksums())
 NAMES = iter(range(1_000_000))
+
+
+def wait_until(done: Callable[[], bool], otherwise: str) -> None:
+    end = monotonic() + 30
+    while not done():
+        assert monotonic() < end, otherwise
+        sleep(0.02)
+
+
+def mark(conn: psycopg.Connection[Any], migration: str) -> None:
+    """As a version of the package does that knows this migration."""
+    conn.execute(
+        "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc) VALUES (%s, %s, now())",
+        [migration, migration],
+    )
+
+
+def leave_a_lock(conninfo: str) -> None:
+    """As a yoyo does that is killed with one migration left to do."""
+    schema.apply(conninfo)
+    schema.rollback(conninfo, to=ALL[-2])
+    with psycopg.connect(conninfo) as conn:
+        conn.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
 
 
 @pytest.fixture
@@ -31,6 +57,16 @@ def empty(server: str, template: str) -> Iterator[str]:
             yield make_conninfo(server, dbname=name)
         finally:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def ordinary(server: str, template: str) -> Iterator[Callable[[str], str]]:
+    """Gives the conninfo of a database for a role that may log in, and no more."""
+    name = f"{template}_ordinary"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'ordinary'".encode())
+        yield lambda conninfo: make_conninfo(conninfo, user=name, password="ordinary")
+        admin.execute(f"DROP ROLE {name}".encode())
 
 
 def test_applying_gives_the_ids_and_applying_again_changes_nothing(empty: str) -> None:
@@ -69,25 +105,108 @@ def test_a_table_of_another_application_is_neither_taken_over_nor_dropped(empty:
         conn.execute(f"CREATE TABLE {table} ({columns})".encode())
     with pytest.raises(psycopg.errors.UndefinedObject):
         schema.apply(empty)
-    schema.rollback(empty)
+    schema.rollback(empty, to=None)
     with psycopg.connect(empty) as conn:
         assert conn.execute("SELECT to_regclass(%s)::text", [table]).fetchone() == (table,)
 
 
-def test_a_plain_yoyo_at_work_is_waited_for(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+class Yoyo:
+    """A plain yoyo with work of its own, or a question, in a database that `schema.apply` has something to do in."""
+
+    def __init__(self, conninfo: str, migrations: Path, *arguments: str) -> None:
+        self.conninfo = conninfo
+        url = f"postgresql+psycopg://?{urlencode(conninfo_to_dict(conninfo), quote_via=quote)}"
+        options = ["--no-config-file", "--database", url, *arguments, str(migrations)]
+        self.terminal, terminal = os.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "yoyo", "apply", *options], stdin=terminal, stdout=subprocess.DEVNULL
+        )
+        os.close(terminal)
+
+    def has_the_lock(self) -> bool:
+        with psycopg.connect(self.conninfo) as conn:
+            try:
+                return conn.execute("SELECT FROM yoyo_lock WHERE pid = %s", [self.process.pid]).fetchone() is not None
+            except psycopg.errors.UndefinedTable:
+                return False
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.wait(30)
+        os.close(self.terminal)
+
+
+@pytest.fixture(params=["changing rows", "asking its user"])
+def yoyo_at_work(request: pytest.FixtureRequest, empty: str, tmp_path: Path) -> Iterator[Yoyo]:
     schema.apply(empty)
-    schema.rollback(empty)
-    monkeypatch.setattr(schema, "_STALE", 0.3)
-    with psycopg.connect(empty) as migration, psycopg.connect(empty, autocommit=True) as lock:
-        lock.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
-        migration.execute("CREATE TABLE working (id int); LOCK TABLE _yoyo_log IN SHARE UPDATE EXCLUSIVE MODE")
-        with ThreadPoolExecutor() as threads:
-            applied = threads.submit(schema.apply, empty)
-            sleep(1)
-            assert not applied.done()
-            assert lock.execute("DELETE FROM yoyo_lock").rowcount == 1
-            migration.rollback()
-            assert applied.result() == ALL
+    schema.rollback(empty, to=ALL[-2])
+    (tmp_path / "rows.py").write_text(
+        "from time import sleep\n"
+        "from yoyo import step\n"
+        "def work(conn):\n"
+        "    conn.execute(\"INSERT INTO users (name, email) VALUES ('Ana', 'ana@example.org')\")\n"
+        "    sleep(60)\n"
+        "step(work)\n"
+    )
+    yoyo = Yoyo(empty, tmp_path, *(["--batch"] if request.param == "changing rows" else []))
+    try:
+        wait_until(yoyo.has_the_lock, "yoyo has not taken its lock")
+        yield yoyo
+    finally:
+        yoyo.end()
+
+
+def test_a_plain_yoyo_at_work_keeps_its_lock(yoyo_at_work: Yoyo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema, "_PATIENCE", 3.0)
+    with pytest.raises(Conflict, match=rf"process {yoyo_at_work.process.pid} .* `yoyo break-lock`"):
+        schema.apply(yoyo_at_work.conninfo)
+    assert yoyo_at_work.has_the_lock()
+
+
+def test_a_plain_yoyo_at_work_is_waited_for_and_not_after_it_is_killed(yoyo_at_work: Yoyo) -> None:
+    with ThreadPoolExecutor() as threads:
+        applied = threads.submit(schema.apply, yoyo_at_work.conninfo)
+        with pytest.raises(TimeoutError):
+            applied.result(3)
+        yoyo_at_work.process.kill()
+        assert applied.result(30) == ALL[-1:]
+
+
+def test_a_plain_yoyo_whose_sessions_hide_what_they_do_keeps_its_lock_too(
+    yoyo_at_work: Yoyo, ordinary: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of other roles' sessions an ordinary role sees little, not even when they began."""
+    monkeypatch.setattr(schema, "_PATIENCE", 1.0)
+    owner = ordinary(yoyo_at_work.conninfo)
+    with psycopg.connect(yoyo_at_work.conninfo) as conn:
+        conn.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC")
+    with pytest.raises(Conflict):
+        schema.apply(owner)
+    assert yoyo_at_work.has_the_lock()
+
+
+def test_the_lock_of_a_killed_yoyo_stays_while_a_session_may_be_its_own(
+    empty: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schema, "_PATIENCE", 0.5)
+    leave_a_lock(empty)
+    with psycopg.connect(empty), pytest.raises(Conflict):
+        schema.apply(empty)
+    assert schema.apply(empty) == ALL[-1:]
+
+
+def test_the_lock_of_a_killed_yoyo_goes_beside_sessions_that_cannot_be_its_own(
+    empty: str, ordinary: Callable[[str], str]
+) -> None:
+    """Of a role that may not lock; begun later; and of calls that wait for their turn."""
+    leave_a_lock(empty)
+    with psycopg.connect(ordinary(empty)), psycopg.connect(empty) as own, ThreadPoolExecutor() as threads:
+        applied = [threads.submit(schema.apply, empty) for _ in range(3)]
+        with pytest.raises(TimeoutError):
+            applied[0].result(1)
+        with psycopg.connect(empty):
+            own.close()
+            assert sorted(one.result(30) for one in applied) == [(), (), ALL[-1:]]
 
 
 def test_whoever_is_killed_in_the_middle_is_not_waited_for(empty: str) -> None:
@@ -101,7 +220,10 @@ def test_whoever_is_killed_in_the_middle_is_not_waited_for(empty: str) -> None:
             while not watch.execute("SELECT 1 FROM pg_index WHERE NOT indisvalid").fetchone():
                 sleep(0.02)
             process.kill()
-    assert schema.apply(empty) == ALL[5:]
+            process.wait(30)
+            writer.rollback()
+            # Beside a session that may lock too: what this package has locked needs no guess.
+            assert schema.apply(empty) == ALL[5:]
     with psycopg.connect(empty) as conn:
         assert conn.execute("SELECT count(*) FROM pg_index WHERE NOT indisvalid").fetchone() == (0,)
         assert conn.execute("SELECT count(*) FROM yoyo_lock").fetchone() == (0,)
@@ -126,13 +248,43 @@ def test_rollback_stops_at_the_migration_that_stays(empty: str) -> None:
     assert schema.rollback(empty, to=ALL[3]) == ALL[:3:-1]
     with psycopg.connect(empty) as conn:
         assert schema.status(conn) == schema.Status(ALL[:4], ALL[4:], (), ())
-    assert schema.rollback(empty) == ALL[3::-1]
+    assert schema.rollback(empty, to=None) == ALL[3::-1]
     assert schema.apply(empty) == ALL
 
 
 def test_an_unknown_migration_to_stop_at_is_refused(empty: str) -> None:
     with pytest.raises(InvalidValue):
         schema.rollback(empty, to="useraim_9999_nothing")
+
+
+def test_where_to_stop_has_to_be_said(empty: str) -> None:
+    schema.apply(empty)
+    roll_back: Any = schema.rollback
+    with pytest.raises(TypeError, match="'to'"):
+        roll_back(empty)
+    with psycopg.connect(empty) as conn:
+        schema.check(conn)
+
+
+@pytest.mark.parametrize("to", [ALL[-2], None], ids=["one", "all"])
+def test_what_a_newer_version_has_applied_is_not_pulled_from_under_it(empty: str, to: str | None) -> None:
+    schema.apply(empty)
+    with psycopg.connect(empty) as conn:
+        mark(conn, "useraim_9999_newer")
+        mark(conn, "application_0001")
+    with pytest.raises(SchemaOutOfDate, match="useraim_9999_newer"):
+        schema.rollback(empty, to=to)
+    with psycopg.connect(empty) as conn:
+        assert schema.status(conn).applied == ALL
+        conn.execute("DELETE FROM _yoyo_migration WHERE migration_id = 'useraim_9999_newer'")
+    assert schema.rollback(empty, to=to) == (ALL[:-2:-1] if to else ALL[::-1])
+
+
+def test_it_is_no_command_and_says_so() -> None:
+    program = [sys.executable, "-m", "useraim.schema", "apply"]
+    ran = subprocess.run(program, capture_output=True, text=True, timeout=30, check=False)
+    assert ran.returncode == 1
+    assert "yoyo apply" in ran.stderr
 
 
 def test_a_migration_that_is_missing_is_pending(empty: str) -> None:
@@ -145,10 +297,7 @@ def test_a_migration_that_is_missing_is_pending(empty: str) -> None:
 def test_a_migration_of_a_newer_version_is_unknown_and_no_obstacle(empty: str) -> None:
     schema.apply(empty)
     with psycopg.connect(empty) as conn:
-        conn.execute(
-            "INSERT INTO _yoyo_migration (migration_hash, migration_id, applied_at_utc)"
-            " VALUES ('x', 'useraim_9', now())"
-        )
+        mark(conn, "useraim_9")
         assert schema.status(conn).unknown == ("useraim_9",)
         schema.check(conn)
 

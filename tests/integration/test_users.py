@@ -16,7 +16,7 @@ from useraim.ids import UserId
 from useraim.values import Aim, NewUser, User
 
 ORDERS = ["created_at", "-created_at", "name", "-name", "email", "-email"]
-SQL_ORDERS = {"created_at": "created_at", "name": "name", "email": "lower(email)"}
+SQL_ORDERS = {"created_at": "created_at", "name": "name", "email": 'lower(lower(email COLLATE "C") COLLATE "default")'}
 NOBODY = UserId(UUID(int=0))
 SEARCHES: list[tuple[str, Callable[[str], bool]]] = [
     ("an", lambda name: "an" in name.lower()),

@@ -7,7 +7,7 @@ from useraim.errors import Conflict
 from useraim.ids import AimId, UserId, new_id
 from useraim.operation import operation
 from useraim.page import MOST
-from useraim.query import Q, lower, param, table
+from useraim.query import Q, folded, param, table
 from useraim.records import Records
 from useraim.relationship import ManyToMany
 from useraim.rows import maker, single
@@ -37,12 +37,16 @@ _user: Final = maker(User)
 
 
 def _by_email(name: str) -> Statement[User]:
-    found = lower(_users.email) == lower(param("email", "text"))
+    found = folded(_users.email) == folded(param("email", "text"))
     return Statement(name, Q.from_(_users).select(*USERS.columns).where(found), _user)
 
 
 _FIND_BY_EMAIL: Final = _by_email("users.find_by_email")
-_ENSURE: Final = Statement("users.ensure", from_file("ensure_user.sql"), single)
+_ENSURE: Final = Statement(
+    "users.ensure",
+    from_file("ensure_user.sql", theirs=USERS.unique_of("u"), ours=str(folded(param("email", "text")))),
+    single,
+)
 _ENSURED: Final = _by_email("users.ensure (found)")
 
 _SIMILAR: Final = Statement(
