@@ -26,7 +26,7 @@ def second_of(database: str, first: Callable[[Connection], object], second: Call
         first(one)
         thread = threading.Thread(target=run, args=(two,))
         thread.start()
-        _until_waiting(database, two, thread)
+        until_waiting(database, two, thread)
         one.commit()
         thread.join(timeout=20)
     if failures:
@@ -34,8 +34,13 @@ def second_of(database: str, first: Callable[[Connection], object], second: Call
     return outcomes[0]
 
 
-def _until_waiting(database: str, conn: Connection, thread: threading.Thread) -> None:
-    waiting = "SELECT wait_event_type = 'Lock' FROM pg_stat_activity WHERE pid = %s"
+def until_waiting(database: str, conn: Connection | None = None, thread: threading.Thread | None = None) -> None:
+    """Wait until a session, or any of the database, waits for a lock, or the thread that drives it has ended."""
+    waiting = """SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()
+        AND (%(pid)s::int IS NULL OR pid = %(pid)s)"""
+    pid = {"pid": conn.info.backend_pid if conn else None}
+    deadline = time.monotonic() + 20
     with psycopg.connect(database, autocommit=True) as watch:
-        while thread.is_alive() and watch.execute(waiting, [conn.info.backend_pid]).fetchone() != (True,):
+        while (thread is None or thread.is_alive()) and watch.execute(waiting, pid).fetchone() is None:
+            assert time.monotonic() < deadline, "nobody has come to wait for a lock"
             time.sleep(0.005)

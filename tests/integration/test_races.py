@@ -5,9 +5,11 @@
 import asyncio
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace as with_
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +21,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End, ids, make, new
-from tests.races import second_of
+from tests.races import second_of, until_waiting
 from tests.worlds import World
 from useraim import AlreadyExists, BrokenReference, Conflict, NotFound, aims, transaction, user_aims, users
 from useraim.ids import new_id
@@ -768,3 +770,182 @@ class TestDirectControlAndDirectControl:
             else:
                 assert left == Changes(unchanged=(kept.id,))
                 race.outcomes["kept first"] += 1
+
+
+class TestSnapshots:
+    """Sessions that keep one snapshot for a whole transaction: what they do not see must not be lost or left."""
+
+    @pytest.fixture(params=["repeatable read", "serializable"])
+    def isolated(self, request: pytest.FixtureRequest, race: Racers) -> Iterator[Racers]:
+        for conn in race.connections:
+            conn.execute(f"SET default_transaction_isolation = '{request.param}'")
+        yield race
+        for conn in race.connections:
+            conn.execute("RESET default_transaction_isolation")
+
+    @pytest.mark.parametrize("name", ["replace", "direct_control"])
+    def test_two_sets_at_once_end_as_one_of_them(
+        self, isolated: Racers, setup: World, end: End, name: str, tries: int
+    ) -> None:
+        for _ in range(tries // 2):
+            (source,), far = end.make_sources(setup, 1), end.make_far(setup, 6)
+            if name == "replace":
+                sets: list[Any] = [far[:3], far[3:]]
+                results = isolated(*each(sets, lambda conn, s: end.relation.replace(conn, source, s)))
+                ends = {pairs(end, source, s): number for number, s in enumerate(sets)}
+                isolated.outcomes[f"set {ends[table(setup)]}"] += 1
+            else:
+                fresh = [new_id(), new_id()]
+                sets = [[end.new(f"n {id}", id)] for id in fresh]
+                results = isolated(*each(sets, lambda conn, s: end.relation.direct_control(conn, source, s)))
+                (left,) = end.links(setup, source)
+                isolated.outcomes[f"set {fresh.index(left)}"] += 1
+            no_failures(results)
+            setup(end.relation.clear, source)
+
+    @pytest.mark.parametrize("name", ["replace", "remove", "clear", "update", "append", "merge"])
+    def test_a_snapshot_from_before_anothers_change_is_a_failure_that_may_be_tried_again(
+        self, isolated: Racers, setup: World, end: End, name: str
+    ) -> None:
+        (source, second), far = end.make_sources(setup, 2), end.make_far(setup, 4)
+        setup(end.relation.append, source, far[:2])
+        works: dict[str, Work] = {
+            "replace": lambda conn: end.relation.replace(conn, source, far[1:3]),
+            "remove": lambda conn: end.relation.remove(conn, source, far),
+            "clear": lambda conn: end.relation.clear(conn, source),
+            "update": lambda conn: end.relation.update(conn, source, far[:2], role="new"),
+            "append": lambda conn: end.relation.append(conn, source, far[:2], role="new", on_match="update"),
+            "merge": lambda conn: user_aims.merge(conn, source, second),
+        }
+        if name == "merge" and end is AIMS_USERS:
+            return  # of users alone
+        one, two = isolated.connections[:2]
+        one.execute("BEGIN")
+        one.execute("SELECT count(*) FROM user_aims")  # the snapshot is taken
+        end.relation.replace(two, source, far[2:])
+        with pytest.raises(psycopg.errors.SerializationFailure):
+            works[name](one)
+        one.rollback()
+        assert table(setup) == pairs(end, source, far[2:])
+        seen: list[int] = []
+
+        def again(conn: Connection) -> Any:
+            conn.execute("SELECT count(*) FROM user_aims")
+            seen.append(1)
+            if len(seen) == 1:
+                end.relation.replace(two, source, far[:2])
+            return works[name](conn)
+
+        transaction.run(one, again)
+        assert len(seen) == 2
+
+
+class TestDeadlocks:
+    """Locks taken in two orders: the server ends one of the two, which is sent again, or raised where it cannot be."""
+
+    @pytest.fixture
+    def cross(self, race: Racers, setup: World) -> Callable[[Callable[[User, list[Any]], Any]], Any]:
+        """Another session and `call` wait for each other's links of one user; gives what became of `call`."""
+
+        def run(call: Callable[[User, list[Any]], Any]) -> Any:
+            (ana,), goals = make(setup, users, 1), make(setup, aims, 2)
+            goals.sort(key=lambda goal: goal.id)
+            setup(users.aims.append, ana, goals)
+            # Who waits longer than deadlock_timeout looks for a circle once: the call does, after the other closed it.
+            with (
+                psycopg.connect(race.database, options=f"{LIMITS} -c deadlock_timeout=15s") as other,
+                ThreadPoolExecutor(1) as thread,
+            ):
+                user_aims.update(other, ana, goals[1], role="of the other")
+                waiting = thread.submit(call, ana, goals)
+                until_waiting(race.database)
+                user_aims.update(other, ana, goals[0], role="of the other")
+                other.commit()
+                return waiting.result(timeout=20)
+
+        return run
+
+    CALLER = f"{LIMITS} -c deadlock_timeout=400ms"
+
+    @pytest.mark.parametrize("world", ["sync", "async"])
+    def test_a_call_that_is_a_transaction_by_itself_is_sent_again(
+        self, race: Racers, setup: World, cross: Callable[[Callable[[User, list[Any]], Any]], Any], world: str
+    ) -> None:
+        async def in_task(rows: list[NewUserAim]) -> Any:
+            async with await psycopg.AsyncConnection.connect(
+                race.database, autocommit=True, options=self.CALLER
+            ) as conn:
+                return await user_aims.put_many(conn, rows, on_match="update")
+
+        def call(user: User, goals: list[Any]) -> Any:
+            wanted = [NewUserAim(user, goal, role="mine") for goal in goals]
+            if world == "async":
+                return asyncio.run(in_task(wanted))
+            with psycopg.connect(race.database, autocommit=True, options=self.CALLER) as conn:
+                return user_aims.put_many(conn, wanted, on_match="update")
+
+        before = self.deadlocks(setup)
+        assert cross(call) == ["updated", "updated"]
+        assert self.deadlocks(setup) == before + 1
+        assert {role for role, _ in rows(setup).values()} == {"mine"}
+
+    def test_in_a_transaction_of_the_callers_it_is_raised_and_run_starts_again(
+        self, race: Racers, setup: World, cross: Callable[[Callable[[User, list[Any]], Any]], Any]
+    ) -> None:
+        tries: list[BaseException] = []
+
+        def call(user: User, goals: list[Any]) -> Any:
+            def work(conn: Connection) -> Any:
+                try:
+                    return user_aims.put_many(
+                        conn, [NewUserAim(user, goal, role="mine") for goal in goals], on_match="update"
+                    )
+                except psycopg.Error as error:
+                    tries.append(error)
+                    raise
+
+            with psycopg.connect(race.database, options=self.CALLER) as conn:
+                return transaction.run(conn, work)
+
+        assert cross(call) == ["updated", "updated"]
+        assert [type(error) for error in tries] == [psycopg.errors.DeadlockDetected]
+        assert {role for role, _ in rows(setup).values()} == {"mine"}
+
+    @pytest.mark.parametrize("other", ["delete_many", "direct_control", "merge", "put_many"])
+    def test_beside_replaces_nothing_fails_and_nothing_is_left_behind(
+        self, race: Racers, setup: World, other: str, tries: int
+    ) -> None:
+        for _ in range(tries // 4):
+            people, goals = make(setup, users, 5), make(setup, aims, 16)
+            for user in people:
+                setup(users.aims.append, user, goals[:10])
+            rows = [NewUserAim(user, goal, role="x") for goal in goals[:10] for user in people[:3]]
+            works: dict[str, Work] = {
+                "delete_many": lambda conn: aims.delete_many(conn, goals),
+                "direct_control": lambda conn: users.aims.direct_control(conn, people[4], []),
+                "merge": lambda conn: [user_aims.merge(conn, people[3], people[0]) for _ in goals],
+                "put_many": lambda conn: user_aims.put_many(conn, rows, on_match="update"),
+            }
+
+            def replaces(conn: Connection) -> None:
+                for user in people[:4]:
+                    with suppress(BrokenReference):  # of what is deleted meanwhile
+                        users.aims.replace(conn, user, goals[5:])
+
+            def from_the_aims(conn: Connection) -> None:
+                for goal in goals[:6]:
+                    with suppress(BrokenReference):
+                        aims.users.replace(conn, goal, people[:2])
+
+            results = race(replaces, works[other], from_the_aims)
+            no_failures([one for one in results if not isinstance(one, BrokenReference)])
+            known = "SELECT FROM user_aims JOIN users u ON u.id = user_id JOIN aims a ON a.id = aim_id"
+            assert len(setup.execute(known)) == len(table(setup))
+
+    @staticmethod
+    def deadlocks(setup: World) -> int:
+        """How many the server has found in this database; sessions tell when they are idle."""
+        time.sleep(1.1)
+        setup.execute("SELECT pg_stat_clear_snapshot()")
+        ((count,),) = setup.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+        return int(count)
