@@ -7,25 +7,13 @@ from uuid import UUID
 import psycopg
 
 _SHOWN = 3
-_RETRYABLE = frozenset(
-    # serialization failure, deadlock; connection lost or refused (PgBouncer says 08P01), given up while idle; server
-    # going down; still read-only after a failover
-    [
-        "40001",
-        "40P01",
-        "08000",
-        "08001",
-        "08003",
-        "08004",
-        "08006",
-        "08P01",
-        "57P05",
-        "57P01",
-        "57P02",
-        "57P03",
-        "25006",
-    ]
-)
+_RETRYABLE = frozenset([
+    "40001", "40P01",  # serialization failure, deadlock
+    "08000", "08001", "08003", "08004", "08006", "57P05",  # connection lost or refused; ended by the server while idle
+    "08P01",  # what PgBouncer says when its server is down
+    "57P01", "57P02", "57P03",  # server going down, or not up yet
+    "25006",  # still read-only after a failover
+])  # fmt: skip
 _UNDONE = frozenset(["40001", "40P01"])
 # Operational errors without SQLSTATE that are no lost connection: what follows another failure, a request to cancel
 # that was not answered in time, a pool that is closed for good. (By name: psycopg_pool need not be installed.)

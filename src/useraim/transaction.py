@@ -51,7 +51,7 @@ def run(db: Any, work: Callable[[Any], Any], *, attempts: int = 5, idempotent: b
     is not called again, since nothing tells whether that error was worth it: let it pass.
 
     Inside a transaction of the caller, which only the caller can commit or start again, `work` is called once. Threads
-    and tasks that share a connection take turns. A connection in a pipeline or COPY without a transaction is refused.
+    and tasks that share a connection take turns. A pipeline without a transaction is refused.
     """
     validate.number(attempts, "attempts", 1)
     tries = _Tries(isinstance(db, (Connection, AsyncConnection)), attempts, bool(idempotent))
@@ -195,8 +195,10 @@ def _is_open(status: TransactionStatus, piped: bool) -> bool:
         raise psycopg.OperationalError("the connection is closed")
     if status == TransactionStatus.INERROR:
         raise InFailedSqlTransaction("the transaction has failed already: only a rollback can follow")
-    if status == TransactionStatus.ACTIVE or (piped and status == TransactionStatus.IDLE):
-        raise psycopg.ProgrammingError("a connection in a COPY, or in a pipeline, cannot begin a transaction for work")
+    if status == TransactionStatus.ACTIVE:
+        raise psycopg.ProgrammingError("the connection is in the middle of a statement")
+    if piped and status == TransactionStatus.IDLE:
+        raise psycopg.ProgrammingError("in a pipeline that has no transaction, work would have none: begin one first")
     return status == TransactionStatus.INTRANS
 
 
@@ -212,7 +214,7 @@ def _check(status: TransactionStatus, piped: bool, piped_before: bool, message: 
     if status == TransactionStatus.IDLE:
         raise psycopg.ProgrammingError("work has ended the transaction that it was called in")
     if status == TransactionStatus.ACTIVE or piped != piped_before:
-        raise psycopg.ProgrammingError("work returned inside a COPY or pipeline of its own")
+        raise psycopg.ProgrammingError("work returned in the middle of a statement or pipeline of its own")
 
 
 class _Checked(BaseTransaction[Any]):
