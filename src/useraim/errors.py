@@ -7,10 +7,17 @@ from uuid import UUID
 import psycopg
 
 _SHOWN = 3
-_RETRYABLE = frozenset(
-    # serialization failure, deadlock; connection lost or refused; server going down; still read-only after a failover
-    ["40001", "40P01", "08000", "08001", "08003", "08004", "08006", "08P01", "57P01", "57P02", "57P03", "25006"]
-)
+_RETRYABLE = frozenset([
+    "40001", "40P01",  # serialization failure, deadlock
+    "08000", "08001", "08003", "08004", "08006", "57P05",  # connection lost or refused; ended by the server while idle
+    "08P01",  # what PgBouncer says when its server is down
+    "57P01", "57P02", "57P03",  # server going down, or not up yet
+    "25006",  # still read-only after a failover
+])  # fmt: skip
+_UNDONE = frozenset(["40001", "40P01"])
+# Operational errors without SQLSTATE that are no lost connection: what follows another failure, a request to cancel
+# that was not answered in time, a pool that is closed for good. (By name: psycopg_pool need not be installed.)
+_NO_LOSS = frozenset(["PipelineAborted", "CancellationTimeout", "PoolClosed"])
 # Citus leaves diag empty and appends the number of the shard to the constraint's name.
 _VIOLATION = re.compile(r'violates (?:unique|foreign key|check) constraint "(.+?)(?:_\d{6,})?"')
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -84,10 +91,22 @@ class SchemaOutOfDate(Error):
 
 def is_retryable(error: BaseException) -> bool:
     """Say whether the same transaction, started again on a good connection, may succeed."""
-    if isinstance(error, psycopg.Error) and error.sqlstate is not None:
-        return error.sqlstate in _RETRYABLE
-    # Failures to connect and broken connections carry no SQLSTATE; a pool's timeout is one of them too.
-    return isinstance(error, psycopg.OperationalError)
+    if not isinstance(error, psycopg.Error):
+        return False
+    if error.sqlstate is not None:
+        return error.sqlstate in _RETRYABLE or _lost_worker(error)
+    # Failures to connect and broken connections carry no SQLSTATE; a pool that is exhausted is one of them too.
+    return isinstance(error, psycopg.OperationalError) and type(error).__name__ not in _NO_LOSS
+
+
+def is_undone(error: psycopg.Error) -> bool:
+    """Say whether this failure of COMMIT itself tells that nothing is stored; a lost connection does not."""
+    return error.sqlstate in _UNDONE or _lost_worker(error)
+
+
+def _lost_worker(error: psycopg.Error) -> bool:
+    # Citus has no SQLSTATE of its own for it. It is said before any worker has been told to commit.
+    return error.sqlstate == "XX000" and "failure on connection marked as essential" in str(error)
 
 
 def translate(error: psycopg.Error) -> Error | None:

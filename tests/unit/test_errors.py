@@ -4,12 +4,14 @@ import pickle
 from uuid import UUID
 
 import psycopg
+import psycopg_pool
 import pytest
 from psycopg import errors as pg
+from psycopg.transaction import OutOfOrderTransactionNesting
 
 import useraim
 from useraim import AlreadyExists, BrokenReference, Conflict, Error, InvalidCursor, InvalidValue, NotFound
-from useraim.errors import SchemaOutOfDate, is_retryable, translate
+from useraim.errors import SchemaOutOfDate, is_retryable, is_undone, translate
 
 IDS = tuple(UUID(int=n) for n in range(1, 100))
 
@@ -60,12 +62,16 @@ def test_a_constraint_tells_its_table(constraint: str, table: str) -> None:
     assert AlreadyExists(constraint).table == table
 
 
+ESSENTIAL = "failure on connection marked as essential: worker:5432"  # Citus, when it loses a worker
+
+
 @pytest.mark.parametrize(
     "error",
     [
         pg.SerializationFailure(), pg.DeadlockDetected(), pg.AdminShutdown(), pg.CrashShutdown(), pg.CannotConnectNow(),
-        pg.ConnectionFailure(), pg.ConnectionDoesNotExist(), pg.ReadOnlySqlTransaction(),
-        psycopg.OperationalError("server closed the connection unexpectedly"),
+        pg.ConnectionException(), pg.ConnectionFailure(), pg.ConnectionDoesNotExist(), pg.ProtocolViolation(),
+        pg.SqlclientUnableToEstablishSqlconnection(), pg.SqlserverRejectedEstablishmentOfSqlconnection(),
+        pg.ReadOnlySqlTransaction(), pg.IdleSessionTimeout(), pg.InternalError_(ESSENTIAL),
     ],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
@@ -77,13 +83,66 @@ def test_worth_another_try(error: Exception) -> None:
     "error",
     [
         pg.UniqueViolation(), pg.ForeignKeyViolation(), pg.QueryCanceled(), pg.SyntaxError(), pg.UndefinedTable(),
-        pg.InvalidPassword(), pg.DiskFull(), psycopg.ProgrammingError(), psycopg.InterfaceError(), ValueError(),
-        NotFound("users", ()), Conflict("changed"), KeyboardInterrupt(),
+        pg.InvalidPassword(), pg.DiskFull(), pg.LockNotAvailable(), pg.InFailedSqlTransaction(),
+        pg.TransactionResolutionUnknown(), pg.IdleInTransactionSessionTimeout(), pg.DatabaseDropped(),
+        pg.InternalError_("cannot modify table"), ValueError(ESSENTIAL), NotFound("users", ()), Conflict("changed"),
+        KeyboardInterrupt(),
     ],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip
 def test_not_worth_another_try(error: BaseException) -> None:
     assert not is_retryable(error)
+
+
+# Errors that the driver makes itself, without SQLSTATE.
+OF_THE_DRIVER: dict[type[psycopg.Error], bool] = {
+    psycopg.OperationalError: True,  # lost, refused, closed: all of these have only their text
+    pg.ConnectionTimeout: True,
+    psycopg_pool.PoolTimeout: True,
+    psycopg_pool.TooManyRequests: True,  # the queue of the pool is full for now
+    psycopg_pool.PoolClosed: False,
+    pg.PipelineAborted: False,  # follows another failure, which tells
+    pg.CancellationTimeout: False,  # the request to cancel got lost, not the connection
+    psycopg.Error: False,
+    psycopg.InterfaceError: False,
+    psycopg.DatabaseError: False,
+    psycopg.DataError: False,
+    psycopg.IntegrityError: False,
+    psycopg.InternalError: False,
+    psycopg.ProgrammingError: False,
+    psycopg.NotSupportedError: False,
+    OutOfOrderTransactionNesting: False,
+}
+
+
+@pytest.mark.parametrize("kind", OF_THE_DRIVER, ids=lambda kind: kind.__name__)
+def test_errors_without_sqlstate_are_worth_another_try_if_a_connection_was_lost_or_not_to_be_had(
+    kind: type[psycopg.Error],
+) -> None:
+    assert is_retryable(kind("what happened")) is OF_THE_DRIVER[kind]
+
+
+def test_every_public_error_without_sqlstate_is_decided() -> None:
+    def kinds(kind: type[psycopg.Error]) -> set[type[psycopg.Error]]:
+        return {kind}.union(*(kinds(one) for one in kind.__subclasses__()))
+
+    modules = ("psycopg", "psycopg_pool")
+    made_by_the_driver = {
+        one for one in kinds(psycopg.Error)
+        if one.sqlstate is None and one.__module__.split(".")[0] in modules and not one.__name__.startswith("_")
+    }  # fmt: skip
+    assert made_by_the_driver == set(OF_THE_DRIVER)
+
+
+@pytest.mark.parametrize(
+    ("error", "undone"),
+    [
+        (pg.SerializationFailure(), True), (pg.DeadlockDetected(), True), (pg.InternalError_(ESSENTIAL), True),
+        (pg.ConnectionFailure(), False), (pg.AdminShutdown(), False), (psycopg.OperationalError("lost"), False),
+    ],
+)  # fmt: skip
+def test_only_some_failures_of_commit_tell_that_nothing_is_stored(error: psycopg.Error, undone: bool) -> None:
+    assert is_undone(error) is undone
 
 
 @pytest.mark.parametrize(
