@@ -194,7 +194,8 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
         user=ends.user,
         aim=ends.aim,
         missing=(
-            f"SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM {source.name} WHERE id = %(source)s)\n"
+            f"SELECT 'source', %(source)s::uuid"
+            f" WHERE NOT EXISTS (SELECT 1 FROM {source.name} WHERE id = %(source)s FOR KEY SHARE)\n"
             "    UNION ALL\n"
             f"    SELECT 'far', w.{far.link} FROM wanted w LEFT JOIN {far.name} f ON f.id = w.{far.link}"
             " WHERE f.id IS NULL"
@@ -254,7 +255,7 @@ def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
         far,
         f"{ends.name}.create",
         refused="\n    UNION ALL\n    SELECT 'source', %(source)s::uuid"
-        f" WHERE NOT EXISTS (SELECT 1 FROM {source.name} WHERE id = %(source)s)",
+        f" WHERE NOT EXISTS (SELECT 1 FROM {source.name} WHERE id = %(source)s FOR KEY SHARE)",
         linked=f""",
 linked AS (
     INSERT INTO user_aims AS m (user_id, aim_id{names}) SELECT {user}, {aim}{values} FROM added a {users} ORDER BY a.id

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from psycopg import _preparing, generators
+from psycopg.transaction import BaseTransaction
 
 import useraim
 
@@ -13,6 +14,8 @@ SOURCES = sorted(Path(useraim.__file__).parent.rglob("*.py"))
 PRIVATE = {
     # A connection's record of its prepared statements: emptied by a rollback and by DISCARD, shared with the caller's.
     "_prepared": {"pipeline.py"},
+    # What a transaction does at its end, under the connection's lock: the only place to look before COMMIT is sent.
+    "_commit_gen": {"transaction.py"},
 }
 UNDOCUMENTED = {
     "execute": ["pgconn"],  # flush what is queued, and read the results of one command
@@ -53,3 +56,5 @@ def test_they_are_what_is_expected_of_them() -> None:
     for name, parameters in RECORD.items():
         method = getattr(_preparing.PrepareManager, name)
         assert list(inspect.signature(method).parameters) == parameters
+    assert list(inspect.signature(BaseTransaction._commit_gen).parameters) == ["self"]  # pyright: ignore[reportPrivateUsage]
+    assert list(inspect.signature(BaseTransaction._rollback_gen).parameters) == ["self", "exc"]  # pyright: ignore[reportPrivateUsage]
