@@ -3,7 +3,7 @@
 -- Slots: table; given, the columns the caller gives, and their arrays; refused, further branches; columns and added,
 -- the columns of the table, plain and of the new rows; linked, a further part that links; and its columns.
 WITH new (id, {given}) AS MATERIALIZED (
-    SELECT n.id, {given} FROM unnest(%(ids)s::uuid[], {arrays}) AS n (id, {given})
+    SELECT n.id, {given} FROM {arrays} AS n (id, {given})
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT '{table}_pkey', t.id FROM {table} t WHERE t.id = ANY (%(ids)s::uuid[])

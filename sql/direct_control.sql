@@ -4,10 +4,10 @@ WITH held (id) AS MATERIALIZED (
     SELECT {far_id} FROM user_aims WHERE {source_id} = %(source)s
 ),
 kept (id, {given}) AS MATERIALIZED (
-    SELECT k.id, {given} FROM unnest(%(kept)s::uuid[], {kept_arrays}) AS k (id, {given})
+    SELECT k.id, {given} FROM {kept} AS k (id, {given})
 ),
 new (id, {given}) AS MATERIALIZED (
-    SELECT n.id, {given} FROM unnest(%(ids)s::uuid[], {new_arrays}) AS n (id, {given})
+    SELECT n.id, {given} FROM {new} AS n (id, {given})
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM {source} WHERE id = %(source)s)
@@ -26,7 +26,7 @@ removed AS (
 ),
 updated AS (
     UPDATE {far} f SET {changes}, updated_at = now() FROM kept k
-    WHERE f.id = k.id AND NOT EXISTS (SELECT 1 FROM refused) AND ({old}) IS DISTINCT FROM ({new})
+    WHERE f.id = k.id AND NOT EXISTS (SELECT 1 FROM refused) AND ({differs})
     RETURNING f.id
 ),
 created AS (

@@ -2,7 +2,7 @@
 -- What is missing is found first instead of by a failed foreign key: all of it is named, and the transaction goes on.
 -- The join to users tells Citus where each row belongs.
 WITH wanted ({keys}{names}) AS MATERIALIZED (
-    SELECT {keys}{casts} FROM unnest({arrays}) AS w ({keys}{names})
+    SELECT {keys}{casts} FROM {arrays} AS w ({keys}{names})
 ),
 refused (reason, {keys}) AS MATERIALIZED (
     {refused}

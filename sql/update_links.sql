@@ -1,7 +1,7 @@
 -- Change attributes of links that exist, where a value differs; one that does not exist stops all of it.
 -- ANY (ARRAY[…]) leaves the planner only a loop over what is wanted, in key order, as writers of many sources need it.
 WITH wanted ({source_id}, {far_id}{names}) AS MATERIALIZED (
-    SELECT %(source)s::uuid, w.{far_id}{casts} FROM unnest({arrays}) AS w ({far_id}{names})
+    SELECT %(source)s::uuid, w.{far_id}{casts} FROM {arrays} AS w ({far_id}{names})
 ),
 absent AS MATERIALIZED (
     SELECT w.{far_id} FROM wanted w
@@ -11,7 +11,7 @@ absent AS MATERIALIZED (
 updated AS (
     UPDATE user_aims m SET {changes} FROM wanted w
     WHERE m.{source_id} = ANY (ARRAY[w.{source_id}]) AND m.{far_id} = ANY (ARRAY[w.{far_id}])
-        AND NOT EXISTS (SELECT 1 FROM absent) AND ({old}) IS DISTINCT FROM ({new})
+        AND NOT EXISTS (SELECT 1 FROM absent) AND ({differs})
     RETURNING m.{far_id}
 )
 SELECT 'absent' AS outcome, {far_id} FROM absent

@@ -10,7 +10,7 @@ from useraim.ordering import Key
 from useraim.query import Q, false, in_utc, param, table
 from useraim.query import count as number
 from useraim.rows import maker, single, whole
-from useraim.statement import Statement, from_file
+from useraim.statement import Statement, assigned, differs, from_file, listed
 from useraim.tables import LINK_COLUMNS, columns
 from useraim.values import Pair, UserAim
 
@@ -21,7 +21,7 @@ KEYS: Final = (Key("joined_at", "timestamptz", in_utc), Key("user_id", "uuid"), 
 _PAIRS: Final = memberships.Keys(
     name="user_aims.put_many",
     columns="user_id, aim_id",
-    arrays="%(user_ids)s::uuid[], %(aim_ids)s::uuid[]",
+    arrays=("%(user_ids)s::uuid[]", "%(aim_ids)s::uuid[]"),
     user="w.user_id",
     aim="w.aim_id",
     missing="""SELECT 'users', w.user_id, NULL::uuid
@@ -44,8 +44,8 @@ MERGE: Final[Statement[tuple[str, UUID]]] = Statement(
     "user_aims.merge",
     from_file(
         "merge_users.sql",
-        names=memberships.listed(LINK_COLUMNS),
-        values=memberships.listed(f"w.{name}" for name in LINK_COLUMNS),
+        names=listed(LINK_COLUMNS),
+        values=listed(f"w.{name}" for name in LINK_COLUMNS),
     ),
     whole,
 )
@@ -60,8 +60,8 @@ def put(given: Shape, on_match: str) -> Statement[tuple[Any, ...]]:
 @cache
 def create(given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
     """Render the statement that links one pair with the attributes given."""
-    values = "".join(f", %({name})s::{memberships.ATTRIBUTES[name].type}" for name in given)
-    names = "".join(f", {name}" for name in given)
+    values = listed(f"%({name})s::{memberships.ATTRIBUTES[name].type}" for name in given)
+    names = listed(given)
     query = from_file("create_user_aim.sql", names=names, values=values, columns=_LISTED)
     return Statement("user_aims.create", query, whole)
 
@@ -71,10 +71,11 @@ def update(given: tuple[str, ...], conditional: bool) -> Statement[tuple[bool, U
     """Render the change of the attributes given; `conditional`: only if the role is still `if_role`."""
     if not given:
         return Statement("user_aims.update", Q.from_(_rows).select(false, *_COLUMNS).where(_one), _changed)
-    new = ", ".join(f"%({name})s::{memberships.ATTRIBUTES[name].type}" for name in given)
-    differs = f"({', '.join(f'h.{name}' for name in given)}) IS DISTINCT FROM ({new})"
-    changes = ", ".join(f"{name} = %({name})s" for name in given)
-    return _changing("update", changes, "h.role = %(if_role)s AND " * conditional + differs)
+    new = {name: f"%({name})s::{memberships.ATTRIBUTES[name].type}" for name in given}
+    changed = differs("h", new)
+    return _changing(
+        "update", assigned(new), f"h.role = %(if_role)s AND ({changed})" if conditional else f"({changed})"
+    )
 
 
 def _changed(row: tuple[Any, ...]) -> tuple[bool, UserAim]:
@@ -88,15 +89,16 @@ def _changing(name: str, changes: str, condition: str) -> Statement[tuple[bool, 
 
 GRANT: Final = _changing(
     "grant",
-    "permissions = m.permissions || ARRAY(SELECT p FROM unnest(%(permissions)s::text[]) WITH ORDINALITY AS g (p, n)"
+    "permissions = m.permissions OPERATOR(pg_catalog.||) ARRAY(SELECT p"
+    " FROM pg_catalog.unnest(%(permissions)s::text[]) WITH ORDINALITY AS g (p, n)"
     " WHERE p <> ALL (m.permissions) ORDER BY n)",
-    "NOT h.permissions @> %(permissions)s::text[]",
+    "NOT h.permissions OPERATOR(pg_catalog.@>) %(permissions)s::text[]",
 )
 REVOKE: Final = _changing(
     "revoke",
-    "permissions = ARRAY(SELECT p FROM unnest(m.permissions) WITH ORDINALITY AS g (p, n)"
+    "permissions = ARRAY(SELECT p FROM pg_catalog.unnest(m.permissions) WITH ORDINALITY AS g (p, n)"
     " WHERE p <> ALL (%(permissions)s::text[]) ORDER BY n)",
-    "h.permissions && %(permissions)s::text[]",
+    "h.permissions OPERATOR(pg_catalog.&&) %(permissions)s::text[]",
 )
 
 

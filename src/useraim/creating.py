@@ -8,7 +8,7 @@ from useraim.adapt import TextArray, UuidArray
 from useraim.errors import AlreadyExists
 from useraim.ids import in_key_order, new_id
 from useraim.rows import whole
-from useraim.statement import Statement, from_file
+from useraim.statement import Statement, from_file, rows_from
 from useraim.tables import Table
 
 Creations: TypeAlias = dict[UUID, dict[str, Any]]
@@ -43,7 +43,7 @@ def creation_statement(
         "create.sql",
         table=table.name,
         given=", ".join(given),
-        arrays=", ".join(f"%(new_{name})s::text[]" for name in given),
+        arrays=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in given)),
         refused=_taken(table) + refused,
         columns=table.listed(),
         added=table.listed("a") + also,

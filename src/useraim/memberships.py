@@ -1,7 +1,7 @@
 """Attributes of memberships: what is given, how it travels as arrays, and the one statement that puts memberships."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from useraim import validate
 from useraim.adapt import TextArray, TimeArray
 from useraim.rows import whole
-from useraim.statement import Statement, from_file
+from useraim.statement import Statement, assigned, differs, from_file, listed, rows_from
 from useraim.validate import UNSET, Unset
 
 Given: TypeAlias = Mapping[str, Any]
@@ -97,7 +97,7 @@ class Keys(NamedTuple):
 
     name: str
     columns: str
-    arrays: str
+    arrays: tuple[str, ...]
     user: str
     aim: str
     missing: str
@@ -117,7 +117,7 @@ def put(keys: Keys, given: Shape, on_match: str, removed: str = "") -> Statement
         keys=keys.columns,
         names=listed(names),
         casts=listed(f"w.{name}::{ATTRIBUTES[name].type}" for name in names),
-        arrays=keys.arrays + listed(f"%({name})s::{ATTRIBUTES[name].array_type}" for name in names),
+        arrays=rows_from(*keys.arrays, *array_params(names)),
         refused=keys.missing + (f"\n    UNION ALL\n    {keys.held}" if on_match == "error" else ""),
         user=keys.user,
         aim=keys.aim,
@@ -144,9 +144,7 @@ def _update(keys: Keys, given: Shape) -> str:
 
 def update_set(new: Mapping[str, str]) -> str:
     """Render DO UPDATE for those rows in which a new value differs; the others are not written at all."""
-    changes = ", ".join(f"{name} = {value}" for name, value in new.items())
-    old = ", ".join(f"m.{name}" for name in new)
-    return f"UPDATE SET {changes}\n    WHERE ({old}) IS DISTINCT FROM ({', '.join(new.values())})"
+    return f"UPDATE SET {assigned(new)}\n    WHERE {differs('m', new)}"
 
 
 def _new(keys: Keys, name: str, *, every: bool) -> str:
@@ -155,11 +153,11 @@ def _new(keys: Keys, name: str, *, every: bool) -> str:
     # Where only some rows give the attribute, the others keep theirs; the subquery is hashed once, not run a row.
     key = ", ".join(f"m.{key}" for key in keys.columns.split(", "))
     # It reads the arrays again, as Citus lets it refer to parameters, but to no CTE.
-    arrays = f"{keys.arrays}, %({name})s::{ATTRIBUTES[name].array_type}"
-    gave = f"SELECT {keys.columns} FROM unnest({arrays}) AS g ({keys.columns}, given) WHERE given IS NOT NULL"
+    arrays = rows_from(*keys.arrays, *array_params([name]))
+    gave = f"SELECT {keys.columns} FROM {arrays} AS g ({keys.columns}, given) WHERE given IS NOT NULL"
     return f"CASE WHEN ({key}) IN ({gave}) THEN excluded.{name} ELSE m.{name} END"
 
 
-def listed(parts: Iterable[str]) -> str:
-    """Join parts, each with a comma in front."""
-    return "".join(f", {part}" for part in parts)
+def array_params(names: Iterable[str]) -> Iterator[str]:
+    """Render the parameters of attributes as arrays."""
+    return (f"%({name})s::{ATTRIBUTES[name].array_type}" for name in names)

@@ -75,8 +75,16 @@ def among_texts(term: Any, name: str) -> Any:
 
 def contains(term: Any, name: str) -> Any:
     """Ask an array of texts for all elements of another."""
-    at_least: Any = enums.JSONOperators.CONTAINS
-    return terms.BasicCriterion(at_least, term, param(name, "text[]"))
+    return terms.BasicCriterion(_at_least, term, param(name, "text[]"))
+
+
+class _ArrayOperator(enums.Comparator):
+    """Of PostgreSQL's own: one that another schema has for exactly these types would be preferred."""
+
+    contains = " OPERATOR(pg_catalog.@>) "
+
+
+_at_least: Any = _ArrayOperator.contains
 
 
 def to_char_utc(term: Any) -> Any:

@@ -17,7 +17,7 @@ from useraim.page import Page, Window, window
 from useraim.query import Q, among, count, folded, param
 from useraim.query import table as rows_of
 from useraim.rows import maker, single, whole
-from useraim.statement import Call, Statement, first, first_or_none, from_file, nothing
+from useraim.statement import Call, Statement, assigned, differs, first, first_or_none, from_file, nothing
 from useraim.stream import stream_method
 from useraim.values import Aim, Condition, User
 
@@ -231,15 +231,15 @@ def _create_one(table: Table[Any], id_given: bool) -> Statement[tuple[Any, ...]]
 
 @cache
 def _update(table: Table[Any], given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
+    new = {name: f"%({name})s::text" for name in given}
     query = from_file(
         "update.sql",
         table=table.name,
         columns=table.listed(),
         returned=table.listed("t"),
         taken=f"{_taken(table)} AND t.id <> %(id)s" if table.unique in given else "false",
-        changes=", ".join(f"{name} = %({name})s" for name in given),
-        old=", ".join(f"h.{name}" for name in given),
-        new=", ".join(f"%({name})s::text" for name in given),
+        changes=assigned(new),
+        differs=differs("h", new),
     )
     return Statement(f"{table.name}.update", query, whole)
 

@@ -13,10 +13,10 @@ from useraim.accounts.user_aims import membership
 from useraim.adapt import pack_text, pack_texts, pack_time
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, InvalidValue
 from useraim.ids import in_key_order
-from useraim.memberships import ATTRIBUTES, Given, listed
+from useraim.memberships import ATTRIBUTES, Given
 from useraim.operation import Script
 from useraim.rows import single, whole
-from useraim.statement import Statement, first, from_file, named
+from useraim.statement import Statement, assigned, differs, first, from_file, listed, named
 from useraim.values import OnMatch, Pair
 
 T = TypeVar("T")
@@ -129,9 +129,8 @@ def _update(given: memberships.Shape) -> Statement[int]:
     query = from_file(
         "stage_update.sql",
         names=listed(new),
-        changes=", ".join(f"{name} = {value}" for name, value in new.items()),
-        # No column may be NULL, and IS DISTINCT FROM would take an operator = for arrays from any schema.
-        differs=" OR ".join(f"m.{name} OPERATOR(pg_catalog.<>) {value}" for name, value in new.items()),
+        changes=assigned(new),
+        differs=differs("m", new),
     )
     return Statement("bulk.load (update)", query, single)
 

@@ -1,7 +1,7 @@
 """Statement and Call: rendered SQL, bound values, and how rows become a result. Pure: no connection, no I/O."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
 
 from psycopg.adapt import PyFormat
@@ -128,6 +128,29 @@ def first(rows: list[T]) -> T:
 def first_or_none(rows: list[T]) -> T | None:
     """Read the row of a statement that gives one or none."""
     return rows[0] if rows else None
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Join parts, each with a comma in front."""
+    return "".join(f", {part}" for part in parts)
+
+
+def assigned(new: Mapping[str, str]) -> str:
+    """Render the assignments of new values to columns."""
+    return ", ".join(f"{name} = {value}" for name, value in new.items())
+
+
+def differs(held: str, new: Mapping[str, str]) -> str:
+    """Ask whether a new value differs from the one that the alias `held` has, none of which is NULL.
+
+    IS DISTINCT FROM would take an operator for arrays from any schema of the search_path.
+    """
+    return " OR ".join(f"{held}.{name} OPERATOR(pg_catalog.<>) {value}" for name, value in new.items()) or "false"
+
+
+def rows_from(*arrays: str) -> str:
+    """Render arrays as the columns of a table; `unnest` of one alone could be another schema's."""
+    return f"ROWS FROM ({', '.join(f'pg_catalog.unnest({array})' for array in arrays)})"
 
 
 def from_file(name: str, **slots: str) -> str:

@@ -13,7 +13,7 @@ from useraim.ids import in_key_order
 from useraim.memberships import ATTRIBUTES, Given, Shape
 from useraim.query import Q, among, param, table
 from useraim.rows import single, whole
-from useraim.statement import Call, Statement, from_file, nothing
+from useraim.statement import Call, Statement, assigned, differs, from_file, listed, nothing, rows_from
 from useraim.tables import LINK_COLUMNS, USERS, Ends
 from useraim.values import Changes, Link, Linked
 
@@ -190,7 +190,7 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
     keys = memberships.Keys(
         name=f"{ends.name}.{'replace' if replacing else 'append'}",
         columns=far.link,
-        arrays="%(far)s::uuid[]",
+        arrays=("%(far)s::uuid[]",),
         user=ends.user,
         aim=ends.aim,
         missing=(
@@ -225,12 +225,11 @@ def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
         "update_links.sql",
         source_id=ends.source.link,
         far_id=ends.far.link,
-        names="".join(f", {name}" for name in new),
-        casts="".join(f", w.{name}::{ATTRIBUTES[name].type}" for name in new),
-        arrays="%(far)s::uuid[]" + "".join(f", %({name})s::{ATTRIBUTES[name].array_type}" for name in new),
-        changes=", ".join(f"{name} = {value}" for name, value in new.items()) or f"{ends.far.link} = m.{ends.far.link}",
-        old=", ".join(f"m.{name}" for name in new) or "true",
-        new=", ".join(new.values()) or "true",
+        names=listed(new),
+        casts=listed(f"w.{name}::{ATTRIBUTES[name].type}" for name in new),
+        arrays=rows_from("%(far)s::uuid[]", *memberships.array_params(new)),
+        changes=assigned(new) or f"{ends.far.link} = m.{ends.far.link}",
+        differs=differs("m", new),
     )
     return Statement(f"{ends.name}.update", query, whole)
 
@@ -247,10 +246,10 @@ def _remove(ends: Ends, *, everything: bool) -> Statement[UUID]:
 @cache
 def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
     source, far = ends
-    names = "".join(f", {name}" for name in given)
-    values = "".join(f", %({name})s::{ATTRIBUTES[name].type}" for name in given)
+    names = listed(given)
+    values = listed(f"%({name})s::{ATTRIBUTES[name].type}" for name in given)
     user, aim, users = _created(ends, "a")
-    attributes = memberships.listed(f"m.{name}" for name in LINK_COLUMNS)
+    attributes = listed(f"m.{name}" for name in LINK_COLUMNS)
     return creation_statement(
         far,
         f"{ends.name}.create",
@@ -270,6 +269,7 @@ linked AS (
 def _direct_control(ends: Ends) -> Statement[tuple[Any, ...]]:
     source, far = ends
     given = tuple(far.given)
+    edited = {name: f"coalesce(k.{name}, f.{name})" for name in given}
     user, aim, users = _created(ends, "c")
     query = from_file(
         "direct_control.sql",
@@ -278,16 +278,15 @@ def _direct_control(ends: Ends) -> Statement[tuple[Any, ...]]:
         far=far.name,
         far_id=far.link,
         given=", ".join(given),
-        kept_arrays=", ".join(f"%(kept_{name})s::text[]" for name in given),
-        new_arrays=", ".join(f"%(new_{name})s::text[]" for name in given),
+        kept=rows_from("%(kept)s::uuid[]", *(f"%(kept_{name})s::text[]" for name in given)),
+        new=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in given)),
         taken=from_file(
             "taken_or_edited.sql", far=far.name, unique=far.unique, theirs=far.unique_of("f"), ours=far.unique_of("w")
         )
         if far.unique
         else "",
-        changes=", ".join(f"{name} = coalesce(k.{name}, f.{name})" for name in given),
-        old=", ".join(f"f.{name}" for name in given),
-        new=", ".join(f"coalesce(k.{name}, f.{name})" for name in given),
+        changes=assigned(edited),
+        differs=differs("f", edited),
         user=user,
         aim=aim,
         users=users,

@@ -57,4 +57,4 @@ def test_they_are_what_is_expected_of_them() -> None:
         method = getattr(_preparing.PrepareManager, name)
         assert list(inspect.signature(method).parameters) == parameters
     assert list(inspect.signature(BaseTransaction._commit_gen).parameters) == ["self"]  # pyright: ignore[reportPrivateUsage]
-    assert list(inspect.signature(BaseTransaction._rollback_gen).parameters) == ["self", "exc"]  # pyright: ignore[reportPrivateUsage]
+    assert list(inspect.signature(BaseTransaction._rollback_gen).parameters) == ["self", "exc_val"]  # pyright: ignore[reportPrivateUsage]
