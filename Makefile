@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test check format db bench bench-quick soak clean
+.PHONY: help install demo test check check-next format db bench bench-quick soak clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -20,7 +20,8 @@ install: $(VENV)/installed  ## make the environment in .venv
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --editable '.[binary,pool,local]' --group dev
 	touch $@
 
 demo: install  ## migrate a server, load real data, answer questions
@@ -43,15 +44,23 @@ db: install  ## keep a throwaway server running, and print its settings
 	@$(BIN)/python -m useraim.local
 
 bench: install  ## compare with bare psycopg and other libraries
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks
 
 bench-quick: install  ## the same, fewer rounds
-	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks --quick
 
 soak: install  ## long races and property runs
 	$(BIN)/python -m pytest -m soak
 
+check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at
+	$(PYTHON) -m venv $(VENV)-next
+	$(VENV)-next/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(VENV)-next/bin/python -m pip install --quiet --editable '.[binary,pool,local]' --group dev
+	$(VENV)-next/bin/python -m pip install --quiet --upgrade --pre --no-deps psycopg psycopg-binary psycopg-pool
+	$(VENV)-next/bin/python -m pip list | grep psycopg
+	$(VENV)-next/bin/python -m pytest
+
 clean:  ## remove what can be made again
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
+	rm -rf $(VENV) $(VENV)-next .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build
