@@ -134,7 +134,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         limit: int | None = None,
         offset: int = 0,
     ) -> Call[list[Linked[F]]]:
-        """Return the far records with the attributes of their links.
+        """Return the far records with the attributes of their links; of a source that does not exist, none.
 
         `order_by`: joined_at, role, created_at and title (aims) or name (users), `-` in front to descend; ties by id.
         """
@@ -151,10 +151,9 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         limit: int | None = None,
         offset: int = 0,
     ) -> Call[dict[SId, list[Linked[F]]]]:
-        """Return what `of` returns for many sources at once; every source asked for is a key.
+        """Return what `of` returns for many sources at once; every source asked for is a key, existing or not.
 
-        limit and offset count for each source. A far record of several sources is one object. Two statements in one
-        round trip: a single join would send and build each far record once a link.
+        limit and offset count for each source. A far record of several sources is one object. All is of one snapshot.
         """
         by, within = reading.order(self._ends, order_by), reading.limits(limit, offset)
         return reading.load(self._ends, self._sources(sources), link, by, within)
@@ -170,7 +169,10 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         after: str | None = None,
         before: str | None = None,
     ) -> Call[Page[Linked[F]]]:
-        """Return one page of what `of` returns; a page starts at a link, wherever that is by then, not at a number."""
+        """Return one page of what `of` returns; a page starts at a link, wherever that is by then, not at a number.
+
+        The page of a source that does not exist is empty.
+        """
         key, by = self._source(source), reading.order(self._ends, order_by)
         asked = window(reading.scope(self._ends, key, link, by), limit, after, before)
         return reading.page(self._ends, key, link, by, asked)
@@ -187,22 +189,25 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
 
     @method
     def count(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[dict[SId, int]]:
-        """Count the links of each source; those without links count 0."""
+        """Count the links of each source; those without links, or not there, count 0."""
         return reading.count(self._ends, self._sources(sources), link)
 
     @method
     def count_by_role(self, sources: Iterable[SId | S]) -> Call[dict[SId, dict[str, int]]]:
-        """Count the links of each source role by role; those without links have an empty dict."""
+        """Count the links of each source role by role; those without links, or not there, have an empty dict."""
         return reading.count_by_role(self._ends, self._sources(sources))
 
     @method
     def has(self, source: SId | S, far: FId | F) -> Call[bool]:
-        """Say whether the two are linked."""
+        """Say whether the two are linked; those that do not exist are not."""
         return reading.has(self._ends, self._source(source), self._ends.far.id(far, "far"))
 
     @method
     def common(self, sources: Iterable[SId | S]) -> Call[list[F]]:
-        """Return the far records that all of the sources are linked to, by title or name; ties by id."""
+        """Return the far records that all of the sources are linked to, by title or name; ties by id.
+
+        A source that does not exist is linked to nothing: the list is empty then.
+        """
         return reading.common(self._ends, self._sources(sources))
 
     def _source(self, source: SId | S) -> UUID:
