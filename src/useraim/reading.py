@@ -1,5 +1,6 @@
 """Reads of the relation: each function builds the call of one method of `ManyToMany`."""
 
+from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -8,7 +9,7 @@ from useraim import filters, ordering, validate
 from useraim.adapt import UuidArray
 from useraim.filters import LinkShape
 from useraim.ordering import Key
-from useraim.page import Page, Window
+from useraim.page import Page, Place, Window
 from useraim.query import Q, among, coalesce, direction, exists, param, row_number, table, uuid_send
 from useraim.query import count as size
 from useraim.rows import MakeRow, maker, single, whole
@@ -93,14 +94,22 @@ def load(
 
 def page(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, asked: Window) -> Call[Page[Linked[Any]]]:
     """Read one page of the links of one source."""
-    on_link, key = _key(ends, by.name)
-
-    def place(row: Linked[Any]) -> tuple[str, ...]:
-        return key.place(row if on_link else row.record), str(row.record.id)
-
     statement = _page(ends, filters.link_shape(link), by, asked.direction)
     parameters = {"source": source, **filters.link_parameters(link), **asked.parameters}
-    return statement.call(lambda rows: asked.page(rows, place), parameters)
+    return statement.call(lambda rows: asked.page(rows, place_by(ends, by)), parameters)
+
+
+def place_by(ends: Ends, by: Order) -> Callable[[Linked[Any]], Place]:
+    """Give the function that tells the place of a row."""
+    on_link, key = _key(ends, by.name)
+    if on_link:
+        return lambda row: (getattr(row, key.column), row.record.id)
+    return lambda row: (getattr(row.record, key.column), row.record.id)
+
+
+def keys(ends: Ends, by: Order) -> tuple[Key, Key]:
+    """Give the keys that links are ordered by."""
+    return _key(ends, by.name)[1], Key(ends.far.link, "uuid")
 
 
 def scope(ends: Ends, source: UUID, link: LinkFilter | None, by: Order) -> str:
@@ -183,9 +192,8 @@ def _of(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[Link
 @lru_cache(maxsize=256)
 def _page(ends: Ends, link: LinkShape, by: Order, direction: str) -> Statement[Linked[Any]]:
     far, query = _linked(ends, link)
-    keys = (_key(ends, by.name)[1], Key(ends.far.link, "uuid"))
     terms = _terms(ends, far, by)
-    query = ordering.seek(query, terms, keys, descending=by.descending, start=direction)
+    query = ordering.seek(query, terms, keys(ends, by), descending=by.descending, start=direction)
     return Statement(f"{ends.name}.page", query, _linked_maker(ends))
 
 

@@ -1,15 +1,15 @@
 """ManyToMany: the relation between users and aims, defined once and used from both ends."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from useraim import filters, memberships, reading, tables, validate, writing
 from useraim.operation import method
-from useraim.page import Page, Window, window
+from useraim.page import Page, window
 from useraim.statement import Call
-from useraim.stream import stream_method
+from useraim.stream import Paged, stream_method
 from useraim.validate import UNSET, Unset
 from useraim.values import Aim, Changes, Link, Linked, LinkFilter, OnMatch, User
 
@@ -174,18 +174,19 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         The page of a source that does not exist is empty.
         """
         key, by = self._source(source), reading.order(self._ends, order_by)
-        asked = window(reading.scope(self._ends, key, link, by), limit, after, before)
+        asked = window(reading.scope(self._ends, key, link, by), reading.keys(self._ends, by), limit, after, before)
         return reading.page(self._ends, key, link, by, asked)
 
     @stream_method
-    def stream(self, source: SId | S, *, link: LinkFilter | None = None) -> Callable[[Window], Call[Page[Linked[F]]]]:
+    def stream(self, source: SId | S, *, link: LinkFilter | None = None) -> Paged[Linked[F]]:
         """Iterate over the links of a source by joined_at in bounded memory, reading page after page.
 
-        Nothing is held between the pages: other operations may use the connection meanwhile.
+        Nothing is held between the pages: other operations may use the connection meanwhile. Every link that stays as
+        it is is met once; none is met that comes behind the link that is the last at the start.
         """
         key, by = self._source(source), reading.order(self._ends, "joined_at")
         filters.link_shape(link)
-        return lambda asked: reading.page(self._ends, key, link, by, asked)
+        return Paged(lambda asked: reading.page(self._ends, key, link, by, asked), reading.place_by(self._ends, by))
 
     @method
     def count(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[dict[SId, int]]:
