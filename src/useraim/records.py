@@ -13,7 +13,7 @@ from useraim.filters import Shape
 from useraim.ids import in_key_order
 from useraim.operation import method
 from useraim.ordering import ID
-from useraim.page import Page, Window, window
+from useraim.page import Page, Place, Window, window
 from useraim.query import Q, among, count, param
 from useraim.query import table as rows_of
 from useraim.rows import maker, single, whole
@@ -116,7 +116,7 @@ class Records(Generic[Id, R, New, Far]):
         after: str | None = None,
         before: str | None = None,
     ) -> Call[Page[R]]:
-        """Return one page of the records for which all conditions hold and whose text contains `search`.
+        """Return one page of the records for which all conditions (at most 20) hold and whose text contains `search`.
 
         `order_by`: created_at, name and email (users) or title (aims), with `-` in front to descend; ties by id.
         """
@@ -140,10 +140,8 @@ class Records(Generic[Id, R, New, Far]):
         other operations may use the connection meanwhile. None is met that comes behind the last one at the start.
         """
         shape, parameters = self._filter(where, search)
-        return Paged(
-            lambda asked: self._page(asked, shape, parameters, "created_at", descending=False),
-            lambda row: (row.created_at, row.id),
-        )
+        pages = partial(self._page, shape=shape, parameters=parameters, order="created_at", descending=False)
+        return Paged(pages, _by_created_at)
 
     def creation_of_one(self, new: New) -> Call[R]:
         """Build the call that creates one record: unlike the one for many, it looks for what is in the way last."""
@@ -205,11 +203,18 @@ class Records(Generic[Id, R, New, Far]):
     ) -> Call[Page[R]]:  # fmt: skip
         statement = _page(self.table, shape, order, descending, asked.direction)
         column = self.table.orders[order].column
-        read = partial(asked.page, place_of=lambda row: (getattr(row, column), row.id))
-        return statement.call(read, {**parameters, **asked.parameters})
+
+        def place(row: R) -> Place:
+            return getattr(row, column), row.id
+
+        return statement.call(lambda rows: asked.page(rows, place), {**parameters, **asked.parameters})
 
     def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
         return Statement(f"{self.table.name}.{name}", query, row)
+
+
+def _by_created_at(row: User | Aim) -> Place:
+    return row.created_at, row.id
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -186,7 +187,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         """
         key, by = self._source(source), reading.order(self._ends, "joined_at")
         filters.link_shape(link)
-        return Paged(lambda asked: reading.page(self._ends, key, link, by, asked), reading.place_by(self._ends, by))
+        return Paged(partial(reading.page, self._ends, key, link, by), reading.place_by(self._ends, by))
 
     @method
     def count(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[dict[SId, int]]:

@@ -165,13 +165,17 @@ async def _as_async(blocks: Blocks) -> AsyncIterator[tuple[bytes, int]]:
 def _pack(row: object, encoding: str) -> bytes:
     (user, aim), given = membership(row)
     key = _KEY.pack(5, 16, user.int.to_bytes(16), 16, aim.int.to_bytes(16))
-    attributes = _pack_texts(given.get("role"), given.get("permissions"), encoding)
+    permissions = given.get("permissions")
+    pack = _pack_once if permissions is None or len(permissions) <= memberships.FEW else _pack_texts
+    attributes = pack(given.get("role"), permissions, encoding)
     return key + attributes + pack_time(given.get("joined_at"))
 
 
-@lru_cache(maxsize=1024)
 def _pack_texts(role: str | None, permissions: tuple[str, ...] | None, encoding: str) -> bytes:
     return pack_text(role, encoding) + pack_texts(permissions, encoding)
+
+
+_pack_once = lru_cache(maxsize=1024)(_pack_texts)
 
 
 def _from_csv(file: IO[bytes]) -> tuple[Composed, Blocks]:

@@ -236,7 +236,8 @@ class TestLoad:
 
     def test_is_one_statement(self, end: End) -> None:
         """In a caller's transaction, READ COMMITTED as a rule, each statement has a snapshot of its own."""
-        for asked in ({}, {"limit": 2}, {"order_by": f"-{end.label}"}):
+        several: list[dict[str, Any]] = [{}, {"limit": 2}, {"order_by": f"-{end.label}"}]
+        for asked in several:
             assert len(end.relation.load.call([uuid4()], **asked).statements) == 1
 
     def test_of_no_sources_sends_nothing(self, end: End) -> None:
@@ -380,7 +381,7 @@ class TestPage:
 
 
 @contextmanager
-def replacing(database: str, end: End, source: Any, sets: list[list[Any]]) -> Iterator[None]:
+def replacing(database: str, end: End, source: Any, sets: list[list[Any]]) -> Generator[None, None, None]:
     """Replace the links of a source by one set after the other, without a pause, on a connection of its own."""
     stop = threading.Event()
 

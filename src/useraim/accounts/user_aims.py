@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
@@ -214,7 +215,7 @@ def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Pa
     """
     _, descending = ordering.parse(order_by, {"joined_at": by_pair.KEYS[0]})
     parameters = filters.link_parameters(link)
-    return Paged(lambda asked: _page_call(asked, link, parameters, descending=descending), _place, descending)
+    return Paged(partial(_page_call, link=link, parameters=parameters, descending=descending), _place, descending)
 
 
 def _key_of(user: object, aim: object) -> Pair:
