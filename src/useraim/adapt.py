@@ -2,12 +2,12 @@
 disturb it nor are touched by it.
 
 Arrays are packed in binary at once: psycopg's own list dumper goes through a Python call an element.
-Times come back in UTC, whatever the session's time zone; permissions as tuples, equal ones as one shared object.
+Times come back in UTC, whatever the session's time zone; permissions as tuples, equal short ones as one shared object.
 """
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache, lru_cache
+from functools import cache
 from struct import Struct
 from typing import Any, Final, cast
 from uuid import UUID
@@ -23,7 +23,10 @@ _UUID, _UUID_ARRAY, _TEXT, _TEXT_ARRAY, _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 2950,
 _HEAD = Struct("!iiIii")  # dimensions, has NULLs, element's oid, length, lower bound
 _LENGTH = Struct("!i")
 _MICROSECONDS = Struct("!iq")
-_MOST_TEXTS: Final = 1024
+# What is kept is bounded in number and size: 1 MB at most a cache of ASCII.
+_MOST: Final = 1024
+_SHORT: Final = 100  # characters, as roles and permissions have at most
+_SHORT_ARRAY: Final = 1000  # bytes
 _NULL: Final = _LENGTH.pack(-1)
 _EPOCH: Final = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -58,8 +61,7 @@ class _TextArrayDumper(Dumper):
         self.encoding = _encoding(context)
 
     def dump(self, obj: TextArray) -> Buffer:
-        encoding = self.encoding
-        return _array(_TEXT, len(obj), [pack_text(one, encoding) for one in obj])
+        return _array(_TEXT, len(obj), map(_packed(self.encoding).__getitem__, obj))
 
 
 class _TimeArrayDumper(Dumper):
@@ -76,20 +78,37 @@ def _array(oid: int, length: int, elements: Iterable[bytes]) -> bytes:
     return head + b"".join(elements)
 
 
-@lru_cache(maxsize=1024)
+class _Packed(dict[str | None, bytes]):
+    """Texts with their length in front, and NULL for None: looking up a packed one calls no Python code."""
+
+    def __init__(self, encoding: str) -> None:
+        self.encoding = encoding
+
+    def __missing__(self, text: str | None) -> bytes:
+        if text is None:
+            return self.setdefault(None, _NULL)
+        encoded = text.encode(self.encoding)
+        packed = _LENGTH.pack(len(encoded)) + encoded
+        if len(text) <= _SHORT:
+            if len(self) >= _MOST:
+                self.clear()
+            self[text] = packed
+        return packed
+
+
+_packed = cache(_Packed)
+
+
 def pack_text(value: str | None, encoding: str) -> bytes:
     """Pack a text, or None as NULL, with its length in front."""
-    if value is None:
-        return _NULL
-    encoded = value.encode(encoding)
-    return _LENGTH.pack(len(encoded)) + encoded
+    return _packed(encoding)[value]
 
 
 def pack_texts(value: tuple[str, ...] | None, encoding: str) -> bytes:
     """Pack an array of texts, or None as NULL, with its length in front."""
     if value is None:
         return _NULL
-    packed = _array(_TEXT, len(value), [pack_text(one, encoding) for one in value])
+    packed = _array(_TEXT, len(value), map(_packed(encoding).__getitem__, value))
     return _LENGTH.pack(len(packed)) + packed
 
 
@@ -112,7 +131,9 @@ class _Texts(dict[Buffer, tuple[str, ...]]):
             start = position + 4
             position = start + _LENGTH.unpack_from(data, position)[0]
             texts.append(data[start:position].decode(self.encoding))
-        if len(self) >= _MOST_TEXTS:
+        if len(data) > _SHORT_ARRAY:
+            return tuple(texts)
+        if len(self) >= _MOST:
             self.clear()
         return self.setdefault(data, tuple(texts))
 

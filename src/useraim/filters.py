@@ -19,7 +19,8 @@ Kind: TypeAlias = Literal["any", "all", "none", "exactly", "count", "at most"]
 End: TypeAlias = tables.Table[Any]
 
 USER_AIMS = query.table("user_aims")
-
+MOST = 20
+"""Conditions of one call: the server plans them in under 0.1 s, 100 of a kind in up to a second, 200 in seconds."""
 
 _ARRAYS = ("roles", "permissions")
 
@@ -66,7 +67,10 @@ def conditions(end: End, far: End, where: object) -> tuple[tuple[Shape, ...], di
     """Check conditions on the far end; those that hold for everybody are left out."""
     shapes: list[Shape] = []
     parameters: dict[str, object] = {}
-    for condition in validate.collection(where, "where"):
+    given = validate.collection(where, "where")
+    if len(given) > MOST:
+        raise InvalidValue("where", f"at most {MOST} conditions are possible; a condition takes any number of ids")
+    for condition in given:
         prefix = f"where{len(shapes)}_"
         kind, values = _bind(condition, far)
         if kind is not None:

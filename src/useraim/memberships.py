@@ -31,13 +31,19 @@ class Attribute(NamedTuple):
 
 def _literals(values: Iterable[tuple[str, ...] | None]) -> TextArray:
     # An array of arrays of different length does not exist in SQL: each travels as its text.
-    return TextArray(None if value is None else _literal(value) for value in values)
+    return TextArray(
+        None if value is None else _literal_once(value) if len(value) <= FEW else _literal(value) for value in values
+    )
 
 
-@lru_cache(maxsize=1024)
 def _literal(texts: tuple[str, ...]) -> str:
     quoted = ('"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"' for text in texts)
     return "{" + ",".join(quoted) + "}"
+
+
+FEW: Final = 10
+"""Lists of no more permissions are worth keeping: longer ones take memory, and hardly recur."""
+_literal_once = lru_cache(maxsize=1024)(_literal)
 
 
 ATTRIBUTES: Final[Mapping[str, Attribute]] = {
@@ -57,7 +63,7 @@ def check(*, role: object, permissions: Any, joined_at: object) -> Given:
     if role is permissions is joined_at is UNSET:
         return _NOTHING
     texts = () if permissions is UNSET else permissions
-    if type(texts) in _SEQUENCES and {type(role), *map(type, texts)} <= _PLAIN:
+    if type(texts) in _SEQUENCES and len(texts) <= FEW and {type(role), *map(type, texts)} <= _PLAIN:
         given = _check_once(role, UNSET if permissions is UNSET else tuple(texts))
     else:
         given = _check(role=role, permissions=permissions)

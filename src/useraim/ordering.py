@@ -1,7 +1,7 @@
 """Orderings: keys that rows are sorted by, and the place of a row among them, for pages that start anywhere."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,11 +25,26 @@ class Key(NamedTuple):
         """Render a place to compare with."""
         return self.through(param(name, self.type))
 
-    def place(self, row: object) -> str:
-        """Spell the key of a row that was read, to be bound to `placeholder` later."""
-        value: datetime | UUID | str = getattr(row, self.column)
-        return value.isoformat() if isinstance(value, datetime) else str(value)
+    def read(self, text: str) -> Any:
+        """Read a key back from a cursor; `ValueError` for what is no key of this type."""
+        return _READ[self.type](text)
 
+
+def _moment(text: str) -> datetime:
+    value = datetime.fromisoformat(text)
+    if value.tzinfo != UTC:
+        raise ValueError("not in UTC")
+    return value
+
+
+def _label(text: str) -> str:
+    if len(text) > _LONGEST:
+        raise ValueError("longer than any label")
+    return text
+
+
+_LONGEST = 500  # characters of a title
+_READ: Mapping[str, Callable[[str], Any]] = {"timestamptz": _moment, "uuid": UUID, "text": _label}
 
 ID = Key("id", "uuid")
 CREATED_AT = Key("created_at", "timestamptz")
@@ -51,10 +66,10 @@ def sort(query: Any, terms: Sequence[Any], *, descending: bool = False) -> Any:
 def seek(query: Any, terms: Sequence[Any], keys: Sequence[Key], *, descending: bool, start: str) -> Any:
     """Order a query, start it at a place, and limit it: one index scan where an index has the ordering.
 
-    `start`: `start`, `after` a place, or `before` it, in which case rows come nearest first.
+    `start`: the `start` or the `end`, `after` a place or `before` it; from the end and before, rows come nearest first.
     """
-    backwards = descending is not (start == "before")
-    if start != "start":
+    backwards = descending is not (start in {"before", "end"})
+    if start in {"after", "before"}:
         here = Tuple(*terms)
         place = Tuple(*(key.placeholder(f"place_{n}") for n, key in enumerate(keys)))
         query = query.where(here < place if backwards else here > place)

@@ -2,16 +2,21 @@
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from useraim import validate
 from useraim.errors import InvalidCursor, InvalidValue
+from useraim.ordering import Key
 from useraim.values import refuse_assignment
 
 T = TypeVar("T")
+
+Place: TypeAlias = tuple[Any, ...]
+"""The keys of a row in an ordering: times, ids, texts."""
 
 MOST = 1_000
 _APART = "\0"  # no text in PostgreSQL contains it
@@ -37,17 +42,19 @@ Page.__setattr__ = refuse_assignment  # type: ignore[method-assign]
 
 
 class Window(NamedTuple):
-    """Which rows of an ordering are asked for: `limit` of them after, or before, a place."""
+    """Which rows of an ordering are asked for: `limit` of them after a place or the start, or before it or the end."""
 
     scope: str
     limit: int
-    place: tuple[str, ...] | None
+    place: Place | None
     backward: bool
 
     @property
     def direction(self) -> str:
-        """Name the shape of the statement: from the start, or from a place on, either way."""
-        return "start" if self.place is None else "before" if self.backward else "after"
+        """Name the shape of the statement: from an end, or from a place on, either way."""
+        if self.place is None:
+            return "end" if self.backward else "start"
+        return "before" if self.backward else "after"
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -55,7 +62,7 @@ class Window(NamedTuple):
         place = {f"place_{n}": value for n, value in enumerate(self.place or ())}
         return {"limit": self.limit + 1, **place}
 
-    def page(self, rows: list[T], place_of: Callable[[T], tuple[str, ...]]) -> Page[T]:
+    def page(self, rows: list[T], place_of: Callable[[T], Place]) -> Page[T]:
         """Turn the rows read into a page."""
         more = len(rows) > self.limit
         items = rows[: self.limit]
@@ -72,24 +79,24 @@ class Window(NamedTuple):
         )
 
 
-def window(scope: str, limit: object, after: object, before: object) -> Window:
+def window(scope: str, keys: Sequence[Key], limit: object, after: object, before: object) -> Window:
     """Check the arguments of a page; `scope` names the function, ordering and filter a cursor belongs to."""
     checked = validate.number(limit, "limit", 1, MOST)
     if after is not None and before is not None:
         raise InvalidValue("before", "after and before exclude each other")
     if before is not None:
-        return Window(scope, checked, unseal(before, "before", scope), backward=True)
-    return Window(scope, checked, None if after is None else unseal(after, "after", scope), backward=False)
+        return Window(scope, checked, unseal(before, "before", scope, keys), backward=True)
+    return Window(scope, checked, None if after is None else unseal(after, "after", scope, keys), backward=False)
 
 
-def seal(place: tuple[str, ...], scope: str) -> str:
+def seal(place: Place, scope: str) -> str:
     """Write a place as a cursor that only the same function, ordering and filter accepts."""
-    body = _APART.join(place).encode()
-    return _spell(_digest(body, scope) + body)
+    body = _APART.join(map(_spelt, place)).encode()
+    return _armoured(_digest(body, scope) + body)
 
 
-def unseal(cursor: object, field: str, scope: str) -> tuple[str, ...]:
-    """Read the place back; anything not sealed for this scope is `InvalidCursor`."""
+def unseal(cursor: object, field: str, scope: str, keys: Sequence[Key]) -> Place:
+    """Read the place back; what is not sealed for this scope, or names no place in it, is `InvalidCursor`."""
     if not isinstance(cursor, str):
         raise InvalidCursor(field, "not a cursor")
     try:
@@ -97,12 +104,20 @@ def unseal(cursor: object, field: str, scope: str) -> tuple[str, ...]:
     except (ValueError, binascii.Error):
         raise InvalidCursor(field, "not a cursor") from None
     body = raw[_SEAL:]
-    if raw[:_SEAL] != _digest(body, scope) or _spell(raw) != cursor:
+    if raw[:_SEAL] != _digest(body, scope) or _armoured(raw) != cursor:
         raise InvalidCursor(field, "damaged, or of another function, ordering or filter")
-    return tuple(body.decode().split(_APART))
+    # The seal finds mistakes, not malice: it has no secret.
+    try:
+        return tuple(key.read(text) for key, text in zip(keys, body.decode().split(_APART), strict=True))
+    except ValueError:
+        raise InvalidCursor(field, "names no place") from None
 
 
-def _spell(raw: bytes) -> str:
+def _spelt(key: object) -> str:
+    return key.isoformat() if isinstance(key, datetime) else str(key)
+
+
+def _armoured(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 

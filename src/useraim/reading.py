@@ -1,6 +1,7 @@
 """Reads of the relation: each function builds the call of one method of `ManyToMany`."""
 
-from functools import lru_cache
+from collections.abc import Callable
+from functools import cache, lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -8,12 +9,12 @@ from useraim import filters, ordering, validate
 from useraim.adapt import UuidArray
 from useraim.filters import LinkShape
 from useraim.ordering import Key
-from useraim.page import Page, Window
+from useraim.page import Page, Place, Window
 from useraim.query import Q, among, coalesce, direction, exists, param, row_number, table, uuid_send
 from useraim.query import count as size
 from useraim.rows import MakeRow, maker, single, whole
-from useraim.statement import Call, Statement, first, nothing, together
-from useraim.tables import LINK_COLUMNS, Ends
+from useraim.statement import Call, Statement, first, from_file, nothing
+from useraim.tables import LINK_COLUMNS, Ends, Table
 from useraim.values import Linked, LinkFilter
 
 _LINKS = table("user_aims", "m")
@@ -21,6 +22,7 @@ _ON_LINK = {"joined_at": Key("joined_at", "timestamptz"), "role": Key("role", "t
 _LINKED = cast("type[Linked[Any]]", Linked)
 _make_linked = maker(_LINKED)
 _LAST = 2**62  # twice that is the largest bigint
+_OF_RECORD = 2 + len(LINK_COLUMNS)  # where the columns of a record begin in a row of load
 
 
 class Order(NamedTuple):
@@ -72,35 +74,42 @@ def of(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, within: Lim
 def load(
     ends: Ends, sources: list[Any], link: LinkFilter | None, by: Order, within: Limits
 ) -> Call[dict[Any, list[Linked[Any]]]]:
-    """Read the links of many sources: far records first, each once, then the links to them."""
-    records, links = _load(ends, filters.link_shape(link), by, within.limited)
-    parameters = {"sources": UuidArray(sources), **filters.link_parameters(link), **within.parameters}
+    """Read the links of many sources, and each far record once."""
+    make = _record_maker(ends.far)
 
-    def combine(far: list[Any], rows: list[tuple[Any, ...]]) -> dict[Any, list[Linked[Any]]]:
-        found = {record.id.int.to_bytes(16): record for record in far}
+    def read(rows: list[tuple[Any, ...]]) -> dict[Any, list[Linked[Any]]]:
+        records = [make(row[_OF_RECORD:]) for row in rows if row[0] is None]
+        found = {record.id.int.to_bytes(16): record for record in records}
         result: dict[Any, list[Linked[Any]]] = {source: [] for source in sources}
         lists = {source.int.to_bytes(16): linked for source, linked in result.items()}
-        for source, key, *attributes in rows:
-            # A far record that vanished between the two statements took its links along.
-            if record := found.get(key):
-                lists[source].append(_make_linked((record, *attributes)))
+        for row in rows:
+            # On a cluster each part of a statement has a snapshot of its own: what vanished took its links along.
+            if row[0] is not None and (record := found.get(row[1])):
+                lists[row[0]].append(_make_linked((record, *row[2:_OF_RECORD])))
         return result
 
-    if not sources:
-        return nothing({})
-    return together(records.call(list, parameters), links.call(list, parameters), combine)
+    parameters = {"sources": UuidArray(sources), **filters.link_parameters(link), **within.parameters}
+    return _load(ends, filters.link_shape(link), by, within.limited).call(read, parameters) if sources else nothing({})
 
 
 def page(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, asked: Window) -> Call[Page[Linked[Any]]]:
     """Read one page of the links of one source."""
-    on_link, key = _key(ends, by.name)
-
-    def place(row: Linked[Any]) -> tuple[str, ...]:
-        return key.place(row if on_link else row.record), str(row.record.id)
-
     statement = _page(ends, filters.link_shape(link), by, asked.direction)
     parameters = {"source": source, **filters.link_parameters(link), **asked.parameters}
-    return statement.call(lambda rows: asked.page(rows, place), parameters)
+    return statement.call(lambda rows: asked.page(rows, place_by(ends, by)), parameters)
+
+
+def place_by(ends: Ends, by: Order) -> Callable[[Linked[Any]], Place]:
+    """Give the function that tells the place of a row."""
+    on_link, key = _key(ends, by.name)
+    if on_link:
+        return lambda row: (getattr(row, key.column), row.record.id)
+    return lambda row: (getattr(row.record, key.column), row.record.id)
+
+
+def keys(ends: Ends, by: Order) -> tuple[Key, Key]:
+    """Give the keys that links are ordered by."""
+    return _key(ends, by.name)[1], Key(ends.far.link, "uuid")
 
 
 def scope(ends: Ends, source: UUID, link: LinkFilter | None, by: Order) -> str:
@@ -183,45 +192,52 @@ def _of(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[Link
 @lru_cache(maxsize=256)
 def _page(ends: Ends, link: LinkShape, by: Order, direction: str) -> Statement[Linked[Any]]:
     far, query = _linked(ends, link)
-    keys = (_key(ends, by.name)[1], Key(ends.far.link, "uuid"))
     terms = _terms(ends, far, by)
-    query = ordering.seek(query, terms, keys, descending=by.descending, start=direction)
+    query = ordering.seek(query, terms, keys(ends, by), descending=by.descending, start=direction)
     return Statement(f"{ends.name}.page", query, _linked_maker(ends))
 
 
 @lru_cache(maxsize=256)
-def _load(
-    ends: Ends, link: LinkShape, by: Order, limited: bool
-) -> tuple[Statement[Any], Statement[tuple[Any, ...]]]:  # fmt: skip
+def _load(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[tuple[Any, ...]]:
     far = table(ends.far.name, "f")
-    by_far = not _key(ends, by.name)[0]
     links = Q.from_(_LINKS)
-    if by_far:
+    if not _key(ends, by.name)[0]:
         links = links.join(far).on(far.id == _LINKS.field(ends.far.link))
     links = _where(links.where(among(_LINKS.field(ends.source.link), "sources")), link)
     terms = _terms(ends, far, by)
-    source, key = _LINKS.field(ends.source.link), _LINKS.field(ends.far.link)
-    # Ids come as plain bytes here: they only name records that are there already, and looking up UUIDs is slow.
-    columns = [_LINKS.field(name) for name in LINK_COLUMNS]
-    if limited:
-        place = row_number().over(source).orderby(*terms, order=direction(by.descending)).as_("place")
-        numbered = links.select(source, key, *columns, place).as_("n")
-        some = (numbered.place > param("offset", "bigint")) & (
-            numbered.place <= coalesce(param("last", "bigint"), numbered.place)
-        )
-        chosen = Q.from_(numbered).where(some)
-        rows = chosen.select(uuid_send(numbered.field(ends.source.link)), uuid_send(numbered.field(ends.far.link)))
-        rows = rows.select(*(numbered.field(name) for name in LINK_COLUMNS)).orderby(numbered.place)
-        ids = chosen.select(numbered.field(ends.far.link))
-    else:
-        rows = ordering.sort(links.select(uuid_send(source), uuid_send(key), *columns), terms, descending=by.descending)
-        ids = links.select(key)
-    record = table(ends.far.name)
-    records = Q.from_(record).select(*ends.far.columns).where(record.id.isin(ids))
-    return (
-        Statement(f"{ends.name}.load (records)", records, maker(ends.far.row)),
-        Statement(f"{ends.name}.load (links)", rows, whole),
+    listed = (ends.source.link, ends.far.link, *LINK_COLUMNS)
+    links = links.select(*(_LINKS.field(name) for name in listed))
+    query = from_file(
+        "load.sql",
+        links=str(_part(links, listed, terms, by) if limited else links.select(terms[0].as_("place"))),
+        attributes=", ".join(LINK_COLUMNS),
+        no_attributes=_nulls(LINK_COLUMNS),
+        table=ends.far.name,
+        columns=ends.far.listed(),
+        no_columns=_nulls(ends.far.columns),
+        direction="DESC" if by.descending and not limited else "ASC",
     )
+    return Statement(f"{ends.name}.load", query, whole)
+
+
+def _part(links: Any, listed: tuple[str, ...], terms: Any, by: Order) -> Any:
+    """Number the links of each source, and take those within the limits."""
+    source = _LINKS.field(listed[0])
+    numbered = links.select(row_number().over(source).orderby(*terms, order=direction(by.descending)).as_("place"))
+    numbered = numbered.as_("n")
+    some = (numbered.place > param("offset", "bigint")) & (
+        numbered.place <= coalesce(param("last", "bigint"), numbered.place)
+    )
+    return Q.from_(numbered).select(*(numbered.field(name) for name in (*listed, "place"))).where(some)
+
+
+def _nulls(columns: tuple[str, ...]) -> str:
+    return ", ".join("NULL" for _ in columns)
+
+
+@cache
+def _record_maker(far: Table[Any]) -> MakeRow[Any]:
+    return maker(far.row)
 
 
 @lru_cache(maxsize=256)

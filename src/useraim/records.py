@@ -1,6 +1,6 @@
 """Records: the operations that users and aims share, written once for both tables."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache, lru_cache, partial
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
@@ -13,12 +13,12 @@ from useraim.filters import Shape
 from useraim.ids import in_key_order
 from useraim.operation import method
 from useraim.ordering import ID
-from useraim.page import Page, Window, window
+from useraim.page import Page, Place, Window, window
 from useraim.query import Q, among, count, folded, param
 from useraim.query import table as rows_of
 from useraim.rows import maker, single, whole
 from useraim.statement import Call, Statement, assigned, differs, first, first_or_none, from_file, nothing
-from useraim.stream import stream_method
+from useraim.stream import Paged, stream_method
 from useraim.values import Aim, Condition, User
 
 Id = TypeVar("Id", bound=UUID)
@@ -116,14 +116,15 @@ class Records(Generic[Id, R, New, Far]):
         after: str | None = None,
         before: str | None = None,
     ) -> Call[Page[R]]:
-        """Return one page of the records for which all conditions hold and whose text contains `search`.
+        """Return one page of the records for which all conditions (at most 20) hold and whose text contains `search`.
 
         `order_by`: created_at, name and email (users) or title (aims), with `-` in front to descend; ties by id.
         """
         shape, parameters = self._filter(where, search)
         order, descending = ordering.parse(order_by, self.table.orders)
         scope = repr((self.table.name, order_by, shape, sorted(parameters.items())))
-        return self._page(window(scope, limit, after, before), shape, parameters, order, descending=descending)
+        asked = window(scope, (self.table.orders[order], ID), limit, after, before)
+        return self._page(asked, shape, parameters, order, descending=descending)
 
     @method
     def count(self, *, where: Iterable[Condition[Far]] = (), search: str | None = None) -> Call[int]:
@@ -132,16 +133,15 @@ class Records(Generic[Id, R, New, Far]):
         return _count(self.table, shape).call(first, parameters)
 
     @stream_method
-    def stream(
-        self, *, where: Iterable[Condition[Far]] = (), search: str | None = None
-    ) -> Callable[[Window], Call[Page[R]]]:
+    def stream(self, *, where: Iterable[Condition[Far]] = (), search: str | None = None) -> Paged[R]:
         """Iterate over the records of `page`, by created_at, in bounded memory.
 
         They are read in pages: every record that stays is met once, nothing is held between the pages, and
-        other operations may use the connection meanwhile.
+        other operations may use the connection meanwhile. None is met that comes behind the last one at the start.
         """
         shape, parameters = self._filter(where, search)
-        return lambda asked: self._page(asked, shape, parameters, "created_at", descending=False)
+        pages = partial(self._page, shape=shape, parameters=parameters, order="created_at", descending=False)
+        return Paged(pages, _by_created_at)
 
     def creation_of_one(self, new: New) -> Call[R]:
         """Build the call that creates one record: unlike the one for many, it looks for what is in the way last."""
@@ -202,12 +202,19 @@ class Records(Generic[Id, R, New, Far]):
         *, descending: bool,
     ) -> Call[Page[R]]:  # fmt: skip
         statement = _page(self.table, shape, order, descending, asked.direction)
-        keys = (self.table.orders[order], ID)
-        read = partial(asked.page, place_of=lambda row: tuple(key.place(row) for key in keys))
-        return statement.call(read, {**parameters, **asked.parameters})
+        column = self.table.orders[order].column
+
+        def place(row: R) -> Place:
+            return getattr(row, column), row.id
+
+        return statement.call(lambda rows: asked.page(rows, place), {**parameters, **asked.parameters})
 
     def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
         return Statement(f"{self.table.name}.{name}", query, row)
+
+
+def _by_created_at(row: User | Aim) -> Place:
+    return row.created_at, row.id
 
 
 @cache

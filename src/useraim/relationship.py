@@ -1,15 +1,16 @@
 """ManyToMany: the relation between users and aims, defined once and used from both ends."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from useraim import filters, memberships, reading, tables, validate, writing
 from useraim.operation import method
-from useraim.page import Page, Window, window
+from useraim.page import Page, window
 from useraim.statement import Call
-from useraim.stream import stream_method
+from useraim.stream import Paged, stream_method
 from useraim.validate import UNSET, Unset
 from useraim.values import Aim, Changes, Link, Linked, LinkFilter, OnMatch, User
 
@@ -134,7 +135,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         limit: int | None = None,
         offset: int = 0,
     ) -> Call[list[Linked[F]]]:
-        """Return the far records with the attributes of their links.
+        """Return the far records with the attributes of their links; of a source that does not exist, none.
 
         `order_by`: joined_at, role, created_at and title (aims) or name (users), `-` in front to descend; ties by id.
         """
@@ -151,10 +152,9 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         limit: int | None = None,
         offset: int = 0,
     ) -> Call[dict[SId, list[Linked[F]]]]:
-        """Return what `of` returns for many sources at once; every source asked for is a key.
+        """Return what `of` returns for many sources at once; every source asked for is a key, existing or not.
 
-        limit and offset count for each source. A far record of several sources is one object. Two statements in one
-        round trip: a single join would send and build each far record once a link.
+        limit and offset count for each source. A far record of several sources is one object. All is of one snapshot.
         """
         by, within = reading.order(self._ends, order_by), reading.limits(limit, offset)
         return reading.load(self._ends, self._sources(sources), link, by, within)
@@ -170,39 +170,46 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         after: str | None = None,
         before: str | None = None,
     ) -> Call[Page[Linked[F]]]:
-        """Return one page of what `of` returns; a page starts at a link, wherever that is by then, not at a number."""
+        """Return one page of what `of` returns; a page starts at a link, wherever that is by then, not at a number.
+
+        The page of a source that does not exist is empty.
+        """
         key, by = self._source(source), reading.order(self._ends, order_by)
-        asked = window(reading.scope(self._ends, key, link, by), limit, after, before)
+        asked = window(reading.scope(self._ends, key, link, by), reading.keys(self._ends, by), limit, after, before)
         return reading.page(self._ends, key, link, by, asked)
 
     @stream_method
-    def stream(self, source: SId | S, *, link: LinkFilter | None = None) -> Callable[[Window], Call[Page[Linked[F]]]]:
+    def stream(self, source: SId | S, *, link: LinkFilter | None = None) -> Paged[Linked[F]]:
         """Iterate over the links of a source by joined_at in bounded memory, reading page after page.
 
-        Nothing is held between the pages: other operations may use the connection meanwhile.
+        Nothing is held between the pages: other operations may use the connection meanwhile. Every link that stays as
+        it is is met once; none is met that comes behind the link that is the last at the start.
         """
         key, by = self._source(source), reading.order(self._ends, "joined_at")
         filters.link_shape(link)
-        return lambda asked: reading.page(self._ends, key, link, by, asked)
+        return Paged(partial(reading.page, self._ends, key, link, by), reading.place_by(self._ends, by))
 
     @method
     def count(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[dict[SId, int]]:
-        """Count the links of each source; those without links count 0."""
+        """Count the links of each source; those without links, or not there, count 0."""
         return reading.count(self._ends, self._sources(sources), link)
 
     @method
     def count_by_role(self, sources: Iterable[SId | S]) -> Call[dict[SId, dict[str, int]]]:
-        """Count the links of each source role by role; those without links have an empty dict."""
+        """Count the links of each source role by role; those without links, or not there, have an empty dict."""
         return reading.count_by_role(self._ends, self._sources(sources))
 
     @method
     def has(self, source: SId | S, far: FId | F) -> Call[bool]:
-        """Say whether the two are linked."""
+        """Say whether the two are linked; those that do not exist are not."""
         return reading.has(self._ends, self._source(source), self._ends.far.id(far, "far"))
 
     @method
     def common(self, sources: Iterable[SId | S]) -> Call[list[F]]:
-        """Return the far records that all of the sources are linked to, by title or name; ties by id."""
+        """Return the far records that all of the sources are linked to, by title or name; ties by id.
+
+        A source that does not exist is linked to nothing: the list is empty then.
+        """
         return reading.common(self._ends, self._sources(sources))
 
     def _source(self, source: SId | S) -> UUID:

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 from useraim.operation import AsyncDatabase, Database, is_async, run, run_async
-from useraim.page import MOST, Page, Window, unseal
+from useraim.page import MOST, Page, Place, Window
 from useraim.statement import Call
 
 P = ParamSpec("P")
@@ -13,6 +13,36 @@ T = TypeVar("T")
 Owner = TypeVar("Owner")
 
 _SCOPE = "stream"
+
+
+class Paged(NamedTuple, Generic[T]):
+    """What a stream reads: pages, and the place of a row among them, of values that Python orders as SQL does."""
+
+    page: Callable[[Window], Call[Page[T]]]
+    place: Callable[[T], Place]
+    descending: bool = False
+
+    def start(self) -> Call[Page[T]]:
+        """Read the first page."""
+        return self.page(Window(_SCOPE, MOST, None, backward=False))
+
+    def end(self) -> Call[Page[T]]:
+        """Read the last row."""
+        return self.page(Window(_SCOPE, 1, None, backward=True))
+
+    def after(self, read: Page[T]) -> Call[Page[T]]:
+        """Read the page after one that was read."""
+        return self.page(Window(_SCOPE, MOST, self.place(read.items[-1]), backward=False))
+
+    def until(self, last: list[T], read: Page[T]) -> Page[T]:
+        """Leave out what comes behind the last row there was: without that, a reader who adds rows would never end."""
+        end = self.place(last[-1])
+        if not read.items or not self._behind(read.items[-1], end):
+            return read
+        return Page([row for row in read.items if not self._behind(row, end)], None, None)
+
+    def _behind(self, row: T, end: Place) -> bool:
+        return self.place(row) < end if self.descending else self.place(row) > end
 
 
 class Stream(Protocol[P, T]):
@@ -30,47 +60,45 @@ class Stream(Protocol[P, T]):
 
 
 class _Bound(Generic[P, T]):
-    def __init__(self, build: Callable[P, Callable[[Window], Call[Page[T]]]]) -> None:
+    def __init__(self, build: Callable[P, Paged[T]]) -> None:
         update_wrapper(self, build)
         self.build = build
 
     def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[Page[T]]:
-        return self.build(*args, **kwargs)(_chunk(None))
+        return self.build(*args, **kwargs).start()
 
     def __call__(self, db: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        pages = self.build(*args, **kwargs)
-        return _rows_async(db, pages) if is_async(db) else _rows(db, pages)
+        paged = self.build(*args, **kwargs)
+        return _rows_async(db, paged) if is_async(db) else _rows(db, paged)
 
 
-def _rows(db: Database, pages: Callable[[Window], Call[Page[T]]]) -> Iterator[T]:
-    cursor: str | None = None
+def _rows(db: Database, paged: Paged[T]) -> Iterator[T]:
+    page = run(db, paged.start())
+    ends = run(db, paged.end()) if page.next else page
+    last = ends.items or page.items
     while True:
-        page = run(db, pages(_chunk(cursor)))
         yield from page.items
-        cursor = page.next
-        if cursor is None:
+        if page.next is None:
             return
+        page = paged.until(last, run(db, paged.after(page)))
 
 
-async def _rows_async(db: AsyncDatabase, pages: Callable[[Window], Call[Page[T]]]) -> AsyncIterator[T]:
-    cursor: str | None = None
+async def _rows_async(db: AsyncDatabase, paged: Paged[T]) -> AsyncIterator[T]:
+    page = await run_async(db, paged.start())
+    ends = await run_async(db, paged.end()) if page.next else page
+    last = ends.items or page.items
     while True:
-        page = await run_async(db, pages(_chunk(cursor)))
         for row in page.items:
             yield row
-        cursor = page.next
-        if cursor is None:
+        if page.next is None:
             return
-
-
-def _chunk(cursor: str | None) -> Window:
-    return Window(_SCOPE, MOST, None if cursor is None else unseal(cursor, "after", _SCOPE), backward=False)
+        page = paged.until(last, await run_async(db, paged.after(page)))
 
 
 class stream_method(Generic[Owner, P, T]):
     """Make a method that builds the calls for pages a stream of their rows."""
 
-    def __init__(self, build: Callable[Concatenate[Owner, P], Callable[[Window], Call[Page[T]]]]) -> None:
+    def __init__(self, build: Callable[Concatenate[Owner, P], Paged[T]]) -> None:
         self.build = build
         self.__doc__ = build.__doc__
 
@@ -82,6 +110,6 @@ class stream_method(Generic[Owner, P, T]):
         return self if owner is None else _Bound(self.build.__get__(owner, kind))
 
 
-def stream_operation(build: Callable[P, Callable[[Window], Call[Page[T]]]]) -> Stream[P, T]:
+def stream_operation(build: Callable[P, Paged[T]]) -> Stream[P, T]:
     """Make a function that builds the calls for pages a stream of their rows."""
     return _Bound(build)

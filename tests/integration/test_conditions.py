@@ -10,7 +10,7 @@ import pytest
 
 from tests.paging import there_and_back
 from tests.worlds import World
-from useraim import aims, user_aims, users
+from useraim import InvalidValue, aims, user_aims, users
 from useraim.values import (
     AllOf,
     AnyOf,
@@ -155,3 +155,48 @@ def test_conditions_go_with_search_order_pages_and_streams(call: World, people: 
     search = str(getattr(rows[1], label)).upper()
     assert call(anyhow.page, where=where, search=search).items == [rows[1]]
     assert call(anyhow.count, where=where, search=search) == 1
+
+
+@pytest.mark.parametrize("end", ["users", "aims"])
+@pytest.mark.parametrize("kind", [AnyOf, AllOf, NoneOf, Exactly, CountBetween])
+def test_twenty_conditions_are_possible(call: World, people: Any, goals: Any, end: str, kind: Any) -> None:
+    """The server plans that many in no time."""
+    near, rows, linked = (users, people, goals[0]) if end == "users" else (aims, goals, people[0])
+    relation: Any = users.aims if end == "users" else aims.users
+    call(relation.append, rows[0], [linked], role="owner")
+    owners = LinkFilter(roles=["owner"])
+    condition = CountBetween(1, link=owners) if kind is CountBetween else kind([linked], owners)
+    anyhow: Any = near
+    call.execute("SET LOCAL statement_timeout = '5s'")
+    expected = len(rows) - 1 if kind is NoneOf else 1
+    assert call(anyhow.count, where=[condition] * 20) == len(call(anyhow.page, where=[condition] * 20)) == expected
+
+
+@pytest.mark.parametrize("near", [users, aims])
+def test_more_than_twenty_conditions_are_refused(near: Any) -> None:
+    for operation in (near.page, near.count, near.stream):
+        for count in (21, 1_000):
+            with pytest.raises(InvalidValue) as caught:
+                operation.call(where=[AnyOf([UUID(int=1)])] * count)
+            assert caught.value.field == "where"
+
+
+@pytest.mark.parametrize("end", ["users", "aims"])
+def test_conditions_of_the_same_kind_keep_their_own_values(call: World, people: Any, goals: Any, end: str) -> None:
+    near, rows, far = (users, people, goals) if end == "users" else (aims, goals, people)
+    relation: Any = users.aims if end == "users" else aims.users
+    call(relation.append, rows[0], [far[0]], role="owner")
+    call(relation.append, rows[0], [far[1]], role="guest")
+    call(relation.append, rows[1], [far[0]], role="guest")
+    call(relation.append, rows[1], [far[1]], role="owner")
+    owner, guest = LinkFilter(roles=["owner"]), LinkFilter(roles=["guest"])
+    anyhow: Any = near
+
+    def found(*where: Any) -> list[Any]:
+        return list(call(anyhow.page, where=where))
+
+    assert found(AnyOf([far[0]], owner), AnyOf([far[1]], guest)) == [rows[0]]
+    assert found(AnyOf([far[1]], guest), AnyOf([far[0]], owner)) == [rows[0]]
+    assert found(NoneOf([far[0]], owner), NoneOf([far[1]], guest), AnyOf(far)) == [rows[1]]
+    assert found(Exactly([far[0]], guest), Exactly([far[1]], owner)) == [rows[1]]
+    assert found(CountBetween(2, 2), CountBetween(1, 1, owner), CountBetween(1, 1, guest)) == rows[:2]

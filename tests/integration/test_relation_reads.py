@@ -5,8 +5,10 @@ import gc
 import threading
 import tracemalloc
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import replace as with_
 from datetime import UTC, datetime, timedelta
+from itertools import cycle
 from typing import Any, NamedTuple, cast
 from uuid import UUID, uuid4
 
@@ -219,6 +221,25 @@ class TestLoad:
         assert set(objects) == set(ids(far))
         assert all(len(one) == 1 for one in objects.values())
 
+    @pytest.mark.parametrize("asked", [{}, {"limit": 2}, {"order_by": "-created_at"}])
+    def test_beside_a_replace_gives_the_set_before_or_after_it(
+        self, committed: World, database: str, end: End, asked: dict[str, Any]
+    ) -> None:
+        (source,) = end.make_sources(committed, 1)
+        sets = [end.make_far(committed, 2) for _ in range(2)]
+        committed(end.relation.replace, source, sets[0])
+        right = [set(ids(one)) for one in sets]
+        with replacing(database, end, source, sets):
+            for _ in range(300):
+                loaded = committed(end.relation.load, [source], **asked)[source.id]
+                assert {row.record.id for row in loaded} in right
+
+    def test_is_one_statement(self, end: End) -> None:
+        """In a caller's transaction, READ COMMITTED as a rule, each statement has a snapshot of its own."""
+        several: list[dict[str, Any]] = [{}, {"limit": 2}, {"order_by": f"-{end.label}"}]
+        for asked in several:
+            assert len(end.relation.load.call([uuid4()], **asked).statements) == 1
+
     def test_of_no_sources_sends_nothing(self, end: End) -> None:
         asked = end.relation.load.call(iter(()))
         assert (asked.statements, asked.read([])) == ((), {})
@@ -357,6 +378,28 @@ class TestPage:
         call(end.relation.create, source, new)
         rows = there_and_back(call, end.relation.page, source, order_by=end.label, limit=1)
         assert sorted(end.labelled(row.record) for row in rows) == sorted(labels)
+
+
+@contextmanager
+def replacing(database: str, end: End, source: Any, sets: list[list[Any]]) -> Generator[None, None, None]:
+    """Replace the links of a source by one set after the other, without a pause, on a connection of its own."""
+    stop = threading.Event()
+
+    def replace() -> None:
+        with psycopg.connect(database, autocommit=True) as conn:
+            for far in cycle(sets):
+                if stop.is_set():
+                    return
+                end.relation.replace(conn, source, far)
+
+    thread = threading.Thread(target=replace)
+    thread.start()
+    try:
+        yield
+        assert thread.is_alive(), "replacing has failed"
+    finally:
+        stop.set()
+        thread.join(timeout=20)
 
 
 class TestCounts:

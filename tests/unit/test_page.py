@@ -1,18 +1,24 @@
 """Pages and their cursors, which belong to one function, ordering and filter."""
 
+import base64
+import hashlib
 import string
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from useraim import InvalidCursor, aims, user_aims, users
-from useraim.page import Page, seal, unseal, window
+from useraim.ordering import Key
+from useraim.page import Page, Place, Window, seal, unseal, window
 from useraim.statement import Call
 from useraim.values import AllOf, AnyOf, Link, LinkFilter
 
-PLACE = ("2024-05-17T12:00:00+00:00", "01890a5d-ac96-774b-bcce-b302099a8057")
+PLACE = (datetime(2024, 5, 17, 12, tzinfo=UTC), UUID("01890a5d-ac96-774b-bcce-b302099a8057"))
+KEYS = (Key("joined_at", "timestamptz"), Key("user_id", "uuid"))
+TEXT = Key("title", "text")
 ID: Any = UUID(int=1)
 OTHER: Any = UUID(int=2)
 
@@ -29,9 +35,9 @@ def test_generic_values_can_be_made_by_their_full_names() -> None:
 
 
 @pytest.mark.parametrize("place", [PLACE, ("", ""), ('"\\', "é𝄞\n"), ("x" * 500, "y")], ids=ascii)
-def test_a_cursor_gives_its_place_back(place: tuple[str, ...]) -> None:
+def test_a_cursor_gives_its_place_back(place: Place) -> None:
     cursor = seal(place, "scope")
-    assert unseal(cursor, "after", "scope") == place
+    assert unseal(cursor, "after", "scope", KEYS if place is PLACE else (TEXT, TEXT)) == place
     assert set(cursor) <= set(string.ascii_letters + string.digits + "-_")
 
 
@@ -41,7 +47,7 @@ def test_any_change_of_a_character_is_noticed() -> None:
         for wrong in "Aa0-_.=+/ \0é":
             if wrong != right:
                 with pytest.raises(InvalidCursor):
-                    unseal(cursor[:n] + wrong + cursor[n + 1 :], "after", "scope")
+                    unseal(cursor[:n] + wrong + cursor[n + 1 :], "after", "scope", KEYS)
 
 
 def test_a_cut_lengthened_or_reordered_cursor_is_noticed() -> None:
@@ -50,21 +56,56 @@ def test_a_cut_lengthened_or_reordered_cursor_is_noticed() -> None:
     wrongs += [cursor + "A", cursor + "=", "A" + cursor, cursor[::-1], cursor * 2, cursor + "\n", " " + cursor]
     for wrong in wrongs:
         with pytest.raises(InvalidCursor):
-            unseal(wrong, "after", "scope")
+            unseal(wrong, "after", "scope", KEYS)
 
 
 def test_a_cursor_is_of_one_scope() -> None:
     with pytest.raises(InvalidCursor) as caught:
-        unseal(seal(PLACE, "users"), "before", "aims")
+        unseal(seal(PLACE, "users"), "before", "aims", KEYS)
     assert caught.value.field == "before"
+
+
+def made_up(body: bytes, scope: str) -> str:
+    """A cursor as somebody makes it who has read how the seal is made."""
+    seal = hashlib.blake2b(scope.encode() + b"\0" + body, digest_size=9).digest()
+    return base64.urlsafe_b64encode(seal + body).decode().rstrip("=")
+
+
+MOMENT, KEY = str(PLACE[0].isoformat()).encode(), str(PLACE[1]).encode()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"", b"\0", MOMENT, KEY, MOMENT + b"\0", b"\0" + KEY, KEY + b"\0" + MOMENT, MOMENT + b"\0" + KEY + b"\0",
+        MOMENT + b"\0" + KEY + b"\0" + KEY, b"no time\0" + KEY, MOMENT + b"\0no id", MOMENT + b"\0" + KEY[1:],
+        b"\xff\xfe\0" + KEY, b"\xed\xa0\x80\0" + KEY, b"now\0" + KEY, b"infinity\0" + KEY,
+        b"2024-05-17T12:00:00\0" + KEY, b"2024-05-17\0" + KEY, b"2024-05-17T12:00:00+01:00\0" + KEY,
+        b"10000-01-01T00:00:00+00:00\0" + KEY,
+        b"0000-01-01T00:00:00+00:00\0" + KEY, b"2024-02-30T00:00:00+00:00\0" + KEY,
+    ],
+)  # fmt: skip
+def test_a_made_up_cursor_that_names_no_place_is_invalid(body: bytes) -> None:
+    assert unseal(made_up(MOMENT + b"\0" + KEY, "scope"), "after", "scope", KEYS) == PLACE
+    for side in ("after", "before"):
+        with pytest.raises(InvalidCursor) as caught:
+            unseal(made_up(body, "scope"), side, "scope", KEYS)
+        assert caught.value.field == side
+
+
+def test_a_made_up_text_is_no_longer_than_a_title() -> None:
+    assert unseal(made_up(b"x" * 500, "scope"), "after", "scope", [TEXT]) == ("x" * 500,)
+    with pytest.raises(InvalidCursor):
+        unseal(made_up(b"x" * 501, "scope"), "after", "scope", [TEXT])
 
 
 def test_the_window_says_how_to_read() -> None:
     cursor = seal(PLACE, "scope")
-    assert window("scope", 5, None, None).direction == "start"
-    assert window("scope", 5, cursor, None).direction == "after"
-    assert window("scope", 5, None, cursor).direction == "before"
-    assert window("scope", 5, cursor, None).parameters == {"limit": 6, "place_0": PLACE[0], "place_1": PLACE[1]}
+    assert window("scope", KEYS, 5, None, None).direction == "start"
+    assert window("scope", KEYS, 5, cursor, None).direction == "after"
+    assert window("scope", KEYS, 5, None, cursor).direction == "before"
+    assert Window("scope", 5, None, backward=True).direction == "end"
+    assert window("scope", KEYS, 5, cursor, None).parameters == {"limit": 6, "place_0": PLACE[0], "place_1": PLACE[1]}
 
 
 def place(row: str) -> tuple[str, ...]:
@@ -87,14 +128,14 @@ def test_one_row_more_than_asked_for_tells_whether_there_are_further_ones(
     rows: str, after: bool, before: bool, items: str, has_next: bool, has_previous: bool
 ) -> None:
     cursor = seal(PLACE, "scope")
-    asked = window("scope", 2, cursor if after else None, cursor if before else None)
+    asked = window("scope", KEYS, 2, cursor if after else None, cursor if before else None)
     page = asked.page(list(rows), place)
     assert "".join(page) == items
     assert (page.next is not None, page.previous is not None) == (has_next, has_previous)
     if page.next:
-        assert unseal(page.next, "after", "scope") == (items[-1],)
+        assert unseal(page.next, "after", "scope", [TEXT]) == (items[-1],)
     if page.previous:
-        assert unseal(page.previous, "before", "scope") == (items[0],)
+        assert unseal(page.previous, "before", "scope", [TEXT]) == (items[0],)
 
 
 Pages = Callable[..., Call[Page[Any]]]
@@ -128,7 +169,7 @@ def cursor_of(page: Pages, asked: dict[str, Any]) -> str:
     class Row:
         id = user_id = aim_id = ID
         name = email = title = role = "x"
-        created_at = joined_at = "2024-05-17T12:00:00+00:00"
+        created_at = joined_at = PLACE[0]
 
     Row.record = Row  # type: ignore[attr-defined]
     rows: Any = [Row, Row]

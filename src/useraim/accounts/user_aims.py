@@ -1,7 +1,8 @@
 """Memberships: the rows that join a user to an aim, with role, permissions and joined_at."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
@@ -11,9 +12,9 @@ from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValu
 from useraim.ids import in_key_order, pairs_in_key_order
 from useraim.memberships import Given
 from useraim.operation import operation
-from useraim.page import Page, Window, window
+from useraim.page import Page, Place, Window, window
 from useraim.statement import Call, Statement, first, first_or_none, nothing
-from useraim.stream import stream_operation
+from useraim.stream import Paged, stream_operation
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
 from useraim.values import AimRef, Changes, LinkFilter, NewUserAim, OnMatch, Outcome, Pair, UserAim, UserRef
@@ -197,7 +198,7 @@ def page(
     _, descending = ordering.parse(order_by, {"joined_at": by_pair.KEYS[0]})
     parameters = filters.link_parameters(link)
     scope = repr(("user_aims", order_by, sorted(parameters.items())))
-    return _page_call(window(scope, limit, after, before), link, parameters, descending=descending)
+    return _page_call(window(scope, by_pair.KEYS, limit, after, before), link, parameters, descending=descending)
 
 
 @operation
@@ -207,11 +208,14 @@ def count(*, link: LinkFilter | None = None) -> Call[int]:
 
 
 @stream_operation
-def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Callable[[Window], Call[Page[UserAim]]]:
-    """Iterate over the memberships of `page` in bounded memory, reading page after page."""
+def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Paged[UserAim]:
+    """Iterate over the memberships of `page` in bounded memory, reading page after page.
+
+    Every membership that stays as it is is met once; none is met that comes behind the one that is last at the start.
+    """
     _, descending = ordering.parse(order_by, {"joined_at": by_pair.KEYS[0]})
     parameters = filters.link_parameters(link)
-    return lambda asked: _page_call(asked, link, parameters, descending=descending)
+    return Paged(partial(_page_call, link=link, parameters=parameters, descending=descending), _place, descending)
 
 
 def _key_of(user: object, aim: object) -> Pair:
@@ -274,8 +278,8 @@ def _page_call(
     asked: Window, link: LinkFilter | None, parameters: Mapping[str, object], *, descending: bool
 ) -> Call[Page[UserAim]]:
     statement = by_pair.page(filters.link_shape(link), descending, asked.direction)
+    return statement.call(lambda rows: asked.page(rows, _place), {**parameters, **asked.parameters})
 
-    def read(rows: list[UserAim]) -> Page[UserAim]:
-        return asked.page(rows, lambda row: tuple(key.place(row) for key in by_pair.KEYS))
 
-    return statement.call(read, {**parameters, **asked.parameters})
+def _place(row: UserAim) -> Place:
+    return row.joined_at, row.user_id, row.aim_id
