@@ -201,7 +201,8 @@ class TestAppend:
             Link(far[2], permissions=[]),
             Link(far[3], joined_at=NOON),
         ]
-        call(end.relation.append, source, links, role="all", permissions=iter(["x"]), joined_at=LATER)
+        drawn: Any = iter(["x"])
+        call(end.relation.append, source, links, role="all", permissions=drawn, joined_at=LATER)
         assert end.links(call, source) == {
             far[0].id: ("all", ("x",), LATER),
             far[1].id: ("own", ("x",), LATER),
