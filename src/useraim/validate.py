@@ -15,7 +15,7 @@ _UUID_TEXT = re.compile(r"(?:urn:uuid:)?\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9
 _FIRST_YEAR: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _MAX_BIGINT: Final = 2**63 - 1
 # To iterate over a mapping would lose its values without a word.
-_NO_COLLECTIONS: Final[tuple[type[object], ...]] = (str, bytes, bytearray, Mapping)
+_NO_COLLECTIONS: Any = (str, bytes, bytearray, Mapping)
 
 
 class Unset(Enum):
