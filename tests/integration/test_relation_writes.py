@@ -1,5 +1,6 @@
 """Writes of the relation, from both ends: what they change, what they say, and what they refuse."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NamedTuple, TypeAlias
@@ -405,7 +406,7 @@ class TestInput:
         for again in sources[1:]:
             assert not call(run, again, iter(asked))
 
-    @pytest.mark.parametrize("kind", [list, tuple, set, frozenset, dict.fromkeys, iter])
+    @pytest.mark.parametrize("kind", [list, tuple, set, frozenset, deque, iter])
     def test_any_collection(
         self, call: World, end: End, source: Any, far: list[Any], kind: Callable[[list[UUID]], Any]
     ) -> None:
