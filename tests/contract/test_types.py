@@ -141,7 +141,7 @@ def errors_of(command: list[str], file: Path) -> list[int]:
     ran = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=file.parent, env={**os.environ, "MYPYPATH": str(ROOT / "src")},
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     lines = {
         int(line.partition(f"{file.name}:")[2].partition(":")[0])
