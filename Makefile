@@ -11,12 +11,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test check check-next format db bench bench-quick soak clean
+.PHONY: help install demo test test-quick check check-next format db bench bench-quick soak clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-install: $(VENV)/installed  ## make the environment in .venv
+install: $(VENV)/installed  ## make the environment in .venv (the first time a minute, as for all that need it)
 
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -27,31 +27,35 @@ $(VENV)/installed: pyproject.toml
 demo: install  ## migrate a server, load real data, answer questions
 	@$(ON_A_SERVER) sh -c '$(BIN)/yoyo apply && $(BIN)/python examples/congress.py'
 
-test: install  ## run all tests on a real server
+test: install  ## run all tests on a real server (minutes)
 	$(BIN)/python -m pytest
 
-check: install  ## format, lint, both type checkers
+test-quick: install  ## those that need no minutes: without races, the model, migrations and servers (one minute)
+	$(BIN)/python -m pytest -x tests/unit tests/integration -k "not (test_races or test_model or test_schema or test_local)"
+
+check: install  ## format, lint, both type checkers (one minute)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-format: install  ## format and fix what can be fixed
-	$(BIN)/ruff check --fix .
+format: install  ## format, fix what can be fixed, and say what is left
+	$(BIN)/ruff check --quiet --fix-only .
 	$(BIN)/ruff format .
+	$(BIN)/ruff check .
 
-db: install  ## keep a throwaway server running, and print its settings
+db: install  ## keep a throwaway server running, and print its settings to export in another terminal
 	@$(BIN)/python -m useraim.local
 
-bench: install  ## compare with bare psycopg and other libraries
+bench: install  ## compare with bare psycopg and other libraries (20 minutes)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks
 
-bench-quick: install  ## the same, fewer rounds
+bench-quick: install  ## the same, fewer rounds (10 minutes)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks --quick
 
-soak: install  ## long races and property runs
+soak: install  ## long races and property runs (many minutes)
 	$(BIN)/python -m pytest -m soak
 
 check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at

@@ -73,7 +73,7 @@ def who_chairs_what(conn: Connection, committees: Sequence[Aim]) -> None:
 def the_most_committed(conn: Connection) -> None:
     """Count the seats of everybody."""
     everybody = {user.id: user for user in users.stream(conn)}
-    counts = users.aims.count(conn, everybody)
+    counts = users.aims.count(conn, everybody.values())
     most = sorted(counts, key=lambda key: (-counts[key], everybody[key].name))[:8]
     table("The most committed", ["member", "seats"], [(everybody[key].name, counts[key]) for key in most])
 

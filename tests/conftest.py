@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.deadline import within
 from tests.worlds import World
 from useraim import aims, local, users
 from useraim.values import Aim, NewAim, NewUser, User
@@ -30,9 +31,17 @@ def yoyo(conninfo: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
     names = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD", "dbname": "PGDATABASE"}
     env = {**os.environ, **{variable: str(parts[name]) for name, variable in names.items() if name in parts}}
     command = [sys.executable, "-m", "yoyo", *arguments]
-    ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=60)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran
+
+
+@pytest.fixture(autouse=True)
+def deadline(request: pytest.FixtureRequest) -> Iterator[None]:
+    """A test that hangs is a test that fails, and the next ones run."""
+    is_long = request.node.get_closest_marker("soak") is not None  # pyright: ignore[reportUnknownMemberType]
+    with within(7_200 if is_long else 300, request.node.nodeid):
+        yield
 
 
 @pytest.fixture(scope="session")

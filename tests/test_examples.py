@@ -16,6 +16,7 @@ def printed(database: str, name: str) -> str:
         capture_output=True,
         text=True,
         check=False,
+        timeout=120,
     )
     assert ran.returncode == 0, ran.stderr
     return ran.stdout

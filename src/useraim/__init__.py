@@ -1,5 +1,7 @@
 """Users, aims and who shares which: a raw-SQL data-access layer for a many-to-many relation on PostgreSQL."""
 
+from typing import TYPE_CHECKING, Any
+
 from useraim import bulk, errors, transaction
 from useraim.accounts import user_aims, users
 from useraim.bulk import BulkResult, Rejected
@@ -16,6 +18,7 @@ from useraim.errors import (
 from useraim.ids import AimId, UserId
 from useraim.page import Page
 from useraim.relationship import ManyToMany
+from useraim.validate import UNSET, Unset
 from useraim.values import (
     Aim,
     AllOf,
@@ -38,6 +41,7 @@ from useraim.values import (
 from useraim.works import aims
 
 __all__ = [
+    "UNSET",
     "Aim",
     "AimId",
     "AllOf",
@@ -66,6 +70,7 @@ __all__ = [
     "Page",
     "Rejected",
     "SchemaOutOfDate",
+    "Unset",
     "User",
     "UserAim",
     "UserId",
@@ -76,3 +81,15 @@ __all__ = [
     "user_aims",
     "users",
 ]
+
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> Any:
+        # Looked up when asked for: it is read from the disk, and few ask.
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib.metadata import version
+
+        return version(__name__)

@@ -24,7 +24,7 @@ def creations(table: Table[Any], new: type[object], values: list[Any]) -> Creati
         key = new_id() if given.id is None else validate.uuid(given.id, "id")
         if key in records:
             raise AlreadyExists(f"{table.name}_pkey", (key,))
-        records[key] = table.check({name: getattr(given, name) for name in table.given})
+        records[key] = {name: check(getattr(given, name), name) for name, check in table.given.items()}
     return records
 
 

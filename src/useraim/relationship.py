@@ -12,7 +12,7 @@ from useraim.page import Page, window
 from useraim.statement import Call
 from useraim.stream import Paged, stream_method
 from useraim.validate import UNSET, Unset
-from useraim.values import Aim, Changes, Link, Linked, LinkFilter, OnMatch, User
+from useraim.values import Aim, Changes, Link, Linked, LinkFilter, OnMatch, Texts, User
 
 SId = TypeVar("SId", bound=UUID)
 S = TypeVar("S", bound=User | Aim)
@@ -37,7 +37,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         links: Iterable[FId | F | Link[FId | F]],
         *,
         role: str | Unset = UNSET,
-        permissions: Iterable[str] | Unset = UNSET,
+        permissions: Texts | Unset = UNSET,
         joined_at: datetime | Unset = UNSET,
         on_match: OnMatch = "ignore",
     ) -> Call[Changes]:
@@ -58,7 +58,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         links: Iterable[FId | F | Link[FId | F]],
         *,
         role: str | Unset = UNSET,
-        permissions: Iterable[str] | Unset = UNSET,
+        permissions: Texts | Unset = UNSET,
         joined_at: datetime | Unset = UNSET,
         on_match: OnMatch = "update",
     ) -> Call[Changes]:
@@ -89,7 +89,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         links: Iterable[FId | F | Link[FId | F]],
         *,
         role: str | Unset = UNSET,
-        permissions: Iterable[str] | Unset = UNSET,
+        permissions: Texts | Unset = UNSET,
         joined_at: datetime | Unset = UNSET,
     ) -> Call[Changes]:
         """Change attributes of existing links; `NotFound` names all that do not exist, and then nothing changes."""
@@ -103,7 +103,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         new: Iterable[New],
         *,
         role: str | Unset = UNSET,
-        permissions: Iterable[str] | Unset = UNSET,
+        permissions: Texts | Unset = UNSET,
         joined_at: datetime | Unset = UNSET,
     ) -> Call[list[Linked[F]]]:
         """Create far records and link them, all or nothing; they come back in input order.

@@ -146,7 +146,7 @@ def checked(rows: object) -> Iterator[list[Row]]:
     """
     if hasattr(rows, "read"):
         return _chunks(csvfile.memberships(cast("Any", rows)))
-    if isinstance(rows, str | bytes | bytearray) or not isinstance(rows, Iterable):
+    if isinstance(rows, str | bytes | bytearray | Mapping) or not isinstance(rows, Iterable):
         raise InvalidValue("rows", "a collection of memberships, or a binary file, is needed")
     return _checked(cast("Iterable[object]", rows))
 

@@ -1,7 +1,7 @@
 """Checks of arguments, made before any SQL: each returns the value to store or raises `InvalidValue`."""
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, TypeVar
@@ -14,12 +14,19 @@ T = TypeVar("T")
 _UUID_TEXT = re.compile(r"(?:urn:uuid:)?\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE | re.ASCII)
 _FIRST_YEAR: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _MAX_BIGINT: Final = 2**63 - 1
+# To iterate over a mapping would lose its values without a word.
+_NO_COLLECTIONS: Any = (str, bytes, bytearray, Mapping)
 
 
 class Unset(Enum):
     """The type of `UNSET`, the value of an argument that was not given."""
 
-    UNSET = "not given"
+    # Libraries that read JSON by annotation look members up by value, and write the value into schemas: so it can be
+    # written, but is none that JSON spells.
+    UNSET = b"\0"
+
+    def __repr__(self) -> str:
+        return self.name
 
 
 UNSET: Final = Unset.UNSET
@@ -29,9 +36,11 @@ def uuid(value: object, field: str) -> UUID:
     """Accept a UUID or its text in any spelling."""
     if isinstance(value, UUID):
         return value
-    if isinstance(value, str) and _UUID_TEXT.fullmatch(value):
-        return UUID(value.lower())
-    raise InvalidValue(field, f"a UUID is needed, not {_kind(value)}")
+    if not isinstance(value, str):
+        raise InvalidValue(field, f"a UUID is needed, not {_kind(value)}")
+    if not _UUID_TEXT.fullmatch(value):
+        raise InvalidValue(field, "not the text of a UUID")
+    return UUID(value.lower())
 
 
 def plain_text(value: object, field: str) -> str:
@@ -93,8 +102,8 @@ def moment(value: object, field: str) -> datetime:
 
 
 def collection(value: object, field: str) -> list[Any]:
-    """Consume any iterable once, but no bare text."""
-    if isinstance(value, str | bytes | bytearray) or not isinstance(value, Iterable):
+    """Consume any iterable once, but no bare text and no mapping."""
+    if isinstance(value, _NO_COLLECTIONS) or not isinstance(value, Iterable):
         raise InvalidValue(field, f"a collection is needed, not {_kind(value)}")
     return [*value]
 

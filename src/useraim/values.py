@@ -1,6 +1,6 @@
 """The values that go in and come out: frozen records, links with their attributes, changes, filters and conditions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -13,6 +13,8 @@ from useraim.validate import UNSET, Unset
 OnMatch: TypeAlias = Literal["ignore", "update", "error"]
 Pair: TypeAlias = tuple[UUID, UUID]
 Outcome: TypeAlias = Literal["added", "updated", "unchanged"]
+Texts: TypeAlias = Sequence[str] | Set[str]
+"""Roles or permissions. Any iterable will do, but of `Iterable` pydantic makes an iterator that checks nothing yet."""
 
 R_co = TypeVar("R_co", covariant=True)
 Ref_co = TypeVar("Ref_co", covariant=True)
@@ -98,8 +100,11 @@ class NewUserAim:
     user_id: UserRef
     aim_id: AimRef
     role: str | Unset = UNSET
-    permissions: Iterable[str] | Unset = UNSET
+    permissions: Texts | Unset = UNSET
     joined_at: datetime | Unset = UNSET
+
+    def __post_init__(self) -> None:
+        _draw_permissions(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +116,17 @@ class Link(Generic[Ref_co]):
 
     id: Ref_co
     role: str | Unset = UNSET
-    permissions: Iterable[str] | Unset = UNSET
+    permissions: Texts | Unset = UNSET
     joined_at: datetime | Unset = UNSET
+
+    def __post_init__(self) -> None:
+        _draw_permissions(self)
+
+
+def _draw_permissions(value: "NewUserAim | Link[Any]") -> None:
+    # The value may be used again; an iterator would then be at its end, and take all permissions away.
+    if value.permissions is not UNSET and isinstance(value.permissions, Iterator):
+        object.__setattr__(value, "permissions", tuple(value.permissions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +159,8 @@ class Changes:
 class LinkFilter:
     """Memberships with any of the roles, all of the permissions, and `joined_from <= joined_at < joined_before`."""
 
-    roles: Iterable[str] | None = None
-    permissions: Iterable[str] | None = None
+    roles: Texts | None = None
+    permissions: Texts | None = None
     joined_from: datetime | None = None
     joined_before: datetime | None = None
 

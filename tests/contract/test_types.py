@@ -12,7 +12,7 @@ import pytest
 from psycopg import AsyncConnection, Connection
 
 from tests.conftest import ROOT
-from useraim import aims, user_aims, users
+from useraim import UNSET, Unset, __version__, aims, user_aims, users
 from useraim.ids import AimId, UserId
 from useraim.page import Page
 from useraim.values import Aim, Changes, Linked, User, UserAim
@@ -56,6 +56,10 @@ if TYPE_CHECKING:
         assert_type(aims.users.stream(conn, run), Iterator[Linked[User]])
         assert_type(aims.users.common(conn, [run]), list[User])
 
+    def optional(role: str | Unset = UNSET) -> None:
+        assert_type(role if role is not UNSET else "member", str)
+        assert_type(__version__, str)
+
     async def asynchronous(
         conn: AsyncConnection[Any], pool: AsyncConnectionPool[AsyncConnection[Any]], ana: UserId, run: AimId
     ) -> None:
@@ -79,7 +83,8 @@ if TYPE_CHECKING:
 HEAD = """
 from typing import Any
 from psycopg import AsyncConnection, Connection
-from useraim import Aim, AimId, AnyOf, Link, NewUserAim, User, UserId, aims, user_aims, users
+import useraim
+from useraim import UNSET, Aim, AimId, AnyOf, Link, NewUserAim, User, UserId, aims, user_aims, users
 
 async def use(
     conn: Connection[Any], aconn: AsyncConnection[Any], ana: UserId, run: AimId, user: User, aim: Aim
@@ -93,6 +98,8 @@ RIGHT = [
     "user_aims.create(conn, ana, run)",
     "user_aims.put_many(conn, [(ana, run), NewUserAim(user, aim)])",
     "users.page(conn, where=[AnyOf([run, aim])])",
+    "users.aims.append(conn, ana, [Link(run, permissions={'edit'})], role=UNSET, permissions=('vote',))",
+    "user_aims.update(conn, ana, run, role=UNSET, permissions=UNSET, joined_at=UNSET)",
 ]
 WRONG = [
     "users.get(conn, run)",
@@ -114,6 +121,9 @@ WRONG = [
     "users.aims.append(conn, ana, [run], on_match='replace')",
     "users.get(aconn, ana).name",
     "await users.get(conn, ana)",
+    "Link(run, permissions=iter(['edit']))",
+    "users.create(conn, email='a@b', name=UNSET)",
+    "useraim.nothing",
 ]
 
 
@@ -131,7 +141,7 @@ def errors_of(command: list[str], file: Path) -> list[int]:
     ran = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=file.parent, env={**os.environ, "MYPYPATH": str(ROOT / "src")},
-        capture_output=True, text=True, check=False,
+        capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
     lines = {
         int(line.partition(f"{file.name}:")[2].partition(":")[0])

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import sysconfig
+import tomllib
 import venv
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,13 +27,13 @@ for path in (useraim.__file__, files.folder("sql"), files.folder("migrations")):
 applied = schema.apply(sys.argv[1])
 with psycopg.connect(sys.argv[1]) as conn:
     schema.check(conn)
-    print(*applied, users.create(conn, email="ana@example.org", name="Ana").name)
+    print(*applied, users.create(conn, email="ana@example.org", name="Ana").name, useraim.__version__)
 """
 
 
 def output(*command: str | Path, cwd: Path) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    ran = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
+    ran = subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=120)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     return ran.stdout
 
@@ -94,4 +95,5 @@ def test_its_metadata_say_what_it_needs_and_hold_licence_and_readme(wheel: Path)
 def test_installed_it_migrates_a_database_and_works(python: Path, empty: str, tmp_path: Path) -> None:
     migrations = sorted(Path(path).stem for path in below(ROOT / "migrations") if ".rollback." not in path)
     printed = output(python, "-W", "error", "-c", PROGRAM, empty, cwd=tmp_path)
-    assert printed.split() == [*migrations, "Ana"]
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert printed.split() == [*migrations, "Ana", version]

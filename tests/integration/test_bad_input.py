@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum, StrEnum
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -11,8 +12,9 @@ import psycopg
 import pytest
 
 from tests.worlds import World
-from useraim import InvalidCursor, InvalidValue, aims, user_aims, users
+from useraim import UNSET, InvalidCursor, InvalidValue, aims, user_aims, users
 from useraim.values import (
+    Aim,
     AllOf,
     AnyOf,
     CountBetween,
@@ -75,7 +77,9 @@ NOT_IDS: list[Any] = [
     None, 1, b"1" * 16, "", "x", "1234", str(ID)[:-1], f"{ID}0", f" {ID}", f"urn:uu\u0131d:{ID}",
     1.5, (ID,), Plain.OWNER,
 ]  # fmt: skip
-NOT_COLLECTIONS: list[Any] = [None, "text", b"bytes", 5, ID]
+NOT_COLLECTIONS: list[Any] = [
+    None, "text", b"bytes", 5, ID, {}, {ID: "owner"}, {"owner": True}, MappingProxyType({ID: "owner"}),
+]  # fmt: skip
 NOT_TIMES: list[Any] = [
     None, "2024-01-01", 0, NOON.date(), NOON.replace(tzinfo=None), datetime(1899, 12, 31, 23, 59, 59, tzinfo=UTC),
     datetime(1900, 1, 1, tzinfo=timezone(timedelta(hours=1))), datetime.min.replace(tzinfo=UTC),
@@ -271,6 +275,30 @@ def test_collections(closed: World, values: Any) -> None:
             assert caught.value.field == field
 
 
+@pytest.mark.parametrize("relation", [users.aims, aims.users], ids=["users.aims", "aims.users"])
+@pytest.mark.parametrize("values", NOT_COLLECTIONS, ids=ascii)
+def test_collections_of_a_relation(closed: World, relation: Any, values: Any) -> None:
+    for write in (relation.append, relation.replace, relation.update):
+        refused(closed, "links", write, ID, values)
+    refused(closed, "ids", relation.remove, ID, values)
+    refused(closed, "new", relation.create, ID, values)
+    refused(closed, "items", relation.direct_control, ID, values)
+    for read in (relation.load, relation.count, relation.count_by_role, relation.common):
+        refused(closed, "sources", read, values)
+
+
+def test_what_a_record_needs_cannot_be_left_out_by_unset(closed: World) -> None:
+    refused(closed, "name", Users.create, email="a@b", name=UNSET)
+    refused(closed, "email", Users.create_many, [NewUsers(UNSET, "A")])
+    refused(closed, "email", Users.ensure, email=UNSET, name="A")
+    refused(closed, "name", Users.ensure, email="a@b", name=UNSET)
+    refused(closed, "description", Aims.create, title="T", description=UNSET)
+    refused(closed, "title", users.aims.create, ID, [NewAims(UNSET)])
+    refused(closed, "email", aims.users.direct_control, ID, [NewUsers(UNSET, "A")])
+    refused(closed, "id", Users.create, email="a@b", name="A", id=UNSET)
+    refused(closed, "if_role", UserAims.update, ID, ID, if_role=UNSET)
+
+
 @pytest.mark.parametrize("pair", [ID, None, (ID,), (ID, ID, ID), {ID, OTHER}, "ab", 5], ids=ascii)
 def test_pairs(closed: World, pair: Any) -> None:
     refused(closed, "pairs", UserAims.find_many, [pair])
@@ -363,6 +391,31 @@ def test_a_collection_that_fails_half_way_writes_nothing(closed: World) -> None:
 
     with pytest.raises(LookupError):
         closed(users.create_many, names())
+
+
+def test_a_link_may_be_used_again_though_its_permissions_came_from_an_iterator(
+    call: World, ana: User, run: Aim
+) -> None:
+    drawn: Any = iter(["read", "write"])
+    link = Link(run, permissions=drawn)
+    call(users.aims.append, ana, [link])
+    assert call(users.aims.replace, ana, [link]).unchanged == (run.id,)
+    assert call(user_aims.get, ana, run).permissions == ("read", "write")
+
+
+def test_a_row_may_be_used_again_though_its_permissions_came_from_an_iterator(call: World, ana: User, run: Aim) -> None:
+    drawn: Any = (text for text in ("read", "write"))
+    row = NewUserAim(ana, run, permissions=drawn)
+    assert call(user_aims.put_many, [row, row]) == ["added", "added"]
+    assert call(user_aims.put_many, [row], on_match="update") == ["unchanged"]
+    assert call(user_aims.get, ana, run).permissions == ("read", "write")
+
+
+def test_permissions_drawn_from_an_iterator_are_those_of_every_link(call: World, ana: User, run: Aim) -> None:
+    drawn: Any = (text for text in ("read", "write"))
+    read = call(aims.create, title="Read")
+    call(users.aims.append, ana, [run, read], permissions=drawn)
+    assert [link.permissions for link in call(users.aims.of, ana)] == [("read", "write")] * 2
 
 
 def test_seventy_thousand_ids_at_once(call: World, ana: User) -> None:

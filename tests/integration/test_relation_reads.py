@@ -354,7 +354,8 @@ class TestPage:
     def test_a_filter_spelt_otherwise_is_the_same_filter(
         self, call: World, end: End, sources: list[Any], expected: Expected
     ) -> None:
-        one, same = LinkFilter(roles=["r0", "r1", "r0"]), LinkFilter(roles=iter(["r1", "r0"]))
+        drawn: Any = iter(["r1", "r0"])
+        one, same = LinkFilter(roles=["r0", "r1", "r0"]), LinkFilter(roles=drawn)
         first = call(end.relation.page, sources[0], link=one, limit=2)
         rest = call(end.relation.page, sources[0].id, link=same, after=first.next)
         assert [*first, *rest] == expected.of(sources[0], link=one)

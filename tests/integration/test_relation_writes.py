@@ -1,5 +1,6 @@
 """Writes of the relation, from both ends: what they change, what they say, and what they refuse."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, NamedTuple, TypeAlias
@@ -201,7 +202,8 @@ class TestAppend:
             Link(far[2], permissions=[]),
             Link(far[3], joined_at=NOON),
         ]
-        call(end.relation.append, source, links, role="all", permissions=iter(["x"]), joined_at=LATER)
+        drawn: Any = iter(["x"])
+        call(end.relation.append, source, links, role="all", permissions=drawn, joined_at=LATER)
         assert end.links(call, source) == {
             far[0].id: ("all", ("x",), LATER),
             far[1].id: ("own", ("x",), LATER),
@@ -404,7 +406,7 @@ class TestInput:
         for again in sources[1:]:
             assert not call(run, again, iter(asked))
 
-    @pytest.mark.parametrize("kind", [list, tuple, set, frozenset, dict.fromkeys, iter])
+    @pytest.mark.parametrize("kind", [list, tuple, set, frozenset, deque, iter])
     def test_any_collection(
         self, call: World, end: End, source: Any, far: list[Any], kind: Callable[[list[UUID]], Any]
     ) -> None:

@@ -115,7 +115,8 @@ def test_revoke_takes_away_what_is_there(call: World, link: UserAim) -> None:
     pair = (link.user_id, link.aim_id)
     assert call(user_aims.revoke, *pair, ["read", "share"]).permissions == ("write",)
     assert call(user_aims.revoke, *pair, ["share"]).permissions == ("write",)
-    assert call(user_aims.revoke, *pair, iter(["write"])) == call(user_aims.get, *pair)
+    drawn: Any = iter(["write"])
+    assert call(user_aims.revoke, *pair, drawn) == call(user_aims.get, *pair)
     assert call(user_aims.get, *pair).permissions == ()
 
 

@@ -1,13 +1,18 @@
 """Checks of arguments: what is accepted, and as what."""
 
+import copy
+import json
+import pickle
+from collections import ChainMap
 from datetime import UTC, datetime, timedelta, timezone
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from useraim import validate
+from useraim import UNSET, Unset, validate
 from useraim.errors import InvalidValue
 
 ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -20,6 +25,24 @@ ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
 )
 def test_ids_in_any_spelling(spelling: object) -> None:
     assert validate.uuid(spelling, "id") == ID
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("abc", "not the text of a UUID"),
+        ("", "not the text of a UUID"),
+        (f"{ID}0", "not the text of a UUID"),
+        (5, "a UUID is needed, not int"),
+        (None, "a UUID is needed, not None"),
+        ((ID, "owner"), "a UUID is needed, not tuple"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_an_id_is_said(value: object, reason: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        validate.uuid(value, "id")
+    assert str(caught.value) == f"id: {reason}"
 
 
 @pytest.mark.parametrize("text", ["", "a", "𝄞", "'; DROP TABLE users; --", "{}", "\\", "\x01", "a\u0301", "\ufffd"])
@@ -44,7 +67,7 @@ def test_permissions_keep_their_order_unless_they_have_none() -> None:
     assert validate.permissions({"b", "a"}) == ("a", "b")
     assert validate.permissions(frozenset("ba")) == ("a", "b")
     assert validate.permissions(one for one in "ba") == ("b", "a")
-    assert validate.permissions({"b": 1}) == ("b",)
+    assert validate.permissions({"b": 1}.keys()) == ("b",)
     assert validate.permissions(()) == ()
 
 
@@ -69,6 +92,36 @@ def test_collections_are_consumed_once() -> None:
     values: Any = iter([1, 2])
     assert validate.collection(values, "ids") == [1, 2]
     assert list(values) == []
+
+
+@pytest.mark.parametrize("mapping", [{}, {"a": 1}, MappingProxyType({"a": 1}), ChainMap({"a": 1})], ids=str)
+def test_a_mapping_is_no_collection_as_its_values_would_be_lost(mapping: Any) -> None:
+    with pytest.raises(InvalidValue):
+        validate.collection(mapping, "links")
+    assert validate.collection(mapping.items(), "links") == [*mapping.items()]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["null", "true", "0", "0.5", "[]", "[0]", "{}", '""', '"not given"', '"UNSET"', '"Unset.UNSET"', r'"\u0000"'],
+)
+def test_no_json_says_that_an_argument_was_not_given(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a valid Unset"):
+        Unset(json.loads(text))
+
+
+def test_a_schema_of_json_can_show_an_argument_that_was_not_given_but_nothing_takes_it_for_a_value() -> None:
+    shown = UNSET.value.decode()
+    assert json.loads(json.dumps(shown)) == shown
+    checks: list[Any] = [validate.role, validate.permissions, validate.moment]
+    for check in checks:
+        with pytest.raises(InvalidValue):
+            check(shown, "field")
+
+
+def test_what_was_not_given_stays_itself_when_copied_and_pickled() -> None:
+    assert copy.deepcopy(UNSET) is pickle.loads(pickle.dumps(UNSET)) is UNSET
+    assert repr(UNSET) == "UNSET"
 
 
 def test_numbers_are_whole_and_within_bounds() -> None:

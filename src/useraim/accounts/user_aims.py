@@ -17,7 +17,7 @@ from useraim.statement import Call, Statement, first, first_or_none, nothing
 from useraim.stream import Paged, stream_operation
 from useraim.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
-from useraim.values import AimRef, Changes, LinkFilter, NewUserAim, OnMatch, Outcome, Pair, UserAim, UserRef
+from useraim.values import AimRef, Changes, LinkFilter, NewUserAim, OnMatch, Outcome, Pair, Texts, UserAim, UserRef
 
 T = TypeVar("T")
 
@@ -31,7 +31,7 @@ def create(
     aim: AimRef,
     *,
     role: str | Unset = UNSET,
-    permissions: Iterable[str] | Unset = UNSET,
+    permissions: Texts | Unset = UNSET,
     joined_at: datetime | Unset = UNSET,
 ) -> Call[UserAim]:
     """Link a user and an aim; attributes not given get the database's defaults.
@@ -83,7 +83,7 @@ def update(
     aim: AimRef,
     *,
     role: str | Unset = UNSET,
-    permissions: Iterable[str] | Unset = UNSET,
+    permissions: Texts | Unset = UNSET,
     joined_at: datetime | Unset = UNSET,
     if_role: str | None = None,
 ) -> Call[UserAim]:
@@ -106,13 +106,13 @@ def update(
 
 
 @operation
-def grant(user: UserRef, aim: AimRef, permissions: Iterable[str]) -> Call[UserAim]:
+def grant(user: UserRef, aim: AimRef, permissions: Texts) -> Call[UserAim]:
     """Add the permissions that are not there yet, after those that are; `NotFound` when the two are not linked."""
     return _permit(by_pair.GRANT, user, aim, permissions)
 
 
 @operation
-def revoke(user: UserRef, aim: AimRef, permissions: Iterable[str]) -> Call[UserAim]:
+def revoke(user: UserRef, aim: AimRef, permissions: Texts) -> Call[UserAim]:
     """Take permissions away; those not there are ignored. `NotFound` when the two are not linked."""
     return _permit(by_pair.REVOKE, user, aim, permissions)
 
@@ -267,7 +267,7 @@ def _refusal(rows: list[tuple[str, UUID, UUID]]) -> Exception:
 
 
 def _permit(
-    statement: Statement[tuple[bool, UserAim]], user: UserRef, aim: AimRef, permissions: Iterable[str]
+    statement: Statement[tuple[bool, UserAim]], user: UserRef, aim: AimRef, permissions: Texts
 ) -> Call[UserAim]:
     key = _key_of(user, aim)
     named = TextArray(dict.fromkeys(validate.permissions(permissions)))

@@ -74,7 +74,7 @@ def ensure(*, email: str, name: str) -> Call[tuple[User, bool]]:
     Two statements in one round trip, as only a second one sees a user that another caller creates at the same time.
     `Conflict` when the user is deleted between the two: try again.
     """
-    values = USERS.check({"email": email, "name": name})
+    values = {"email": USERS.given["email"](email, "email"), "name": USERS.given["name"](name, "name")}
     created = _ENSURE.call(bool, {"id": new_id(), **values})
     return together(created, _ENSURED.call(first_or_none, {"email": values["email"]}), _ensured)
 
