@@ -14,13 +14,13 @@ refused (reason, id) AS MATERIALIZED (
     UNION ALL
     SELECT CASE WHEN f.id IS NULL THEN 'far' ELSE 'absent' END, k.id
     FROM kept k LEFT JOIN {far} f ON f.id = k.id
-    WHERE k.id NOT IN (SELECT id FROM held)
+    WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.id = k.id)
     UNION ALL
     SELECT '{far}_pkey', f.id FROM {far} f WHERE f.id = ANY (%(ids)s::uuid[])
     {taken}
 ),
 removed AS (
-    DELETE FROM {far} WHERE id IN (SELECT id FROM held) AND id <> ALL (%(kept)s::uuid[])
+    DELETE FROM {far} f WHERE f.id IN (SELECT id FROM held) AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.id = f.id)
         AND NOT EXISTS (SELECT 1 FROM refused)
     RETURNING id
 ),

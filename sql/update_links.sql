@@ -1,12 +1,14 @@
 -- Change attributes of links that exist, where a value differs; one that does not exist stops all of it.
--- ANY (ARRAY[…]) leaves the planner only a loop over what is wanted, in key order, as writers of many sources need it.
+-- ANY (ARRAY[…]), and no reading of the whole table, leave the planner only a loop over what is wanted, each found by its
+-- key, whatever the statistics say; and in key order, as writers of many sources need it.
 WITH wanted ({source_id}, {far_id}{names}) AS MATERIALIZED (
     SELECT %(source)s::uuid, w.{far_id}{casts} FROM {arrays} AS w ({far_id}{names})
 ),
 absent AS MATERIALIZED (
     SELECT w.{far_id} FROM wanted w
-    LEFT JOIN user_aims m ON m.{source_id} = %(source)s AND m.{far_id} = w.{far_id}
-    WHERE m.{far_id} IS NULL
+    LEFT JOIN user_aims m ON m.{source_id} = ANY (ARRAY[w.{source_id}]) AND m.{far_id} = ANY (ARRAY[w.{far_id}])
+    -- No index has the role, so none can be read as a whole in place of the table.
+    WHERE m.role IS NULL
 ),
 updated AS (
     UPDATE user_aims m SET {changes} FROM wanted w

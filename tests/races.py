@@ -29,6 +29,7 @@ def second_of(database: str, first: Callable[[Connection], object], second: Call
         until_waiting(database, two, thread)
         one.commit()
         thread.join(timeout=20)
+        assert not thread.is_alive(), "the second caller is not done though the first has committed"
     if failures:
         raise failures[0]
     return outcomes[0]

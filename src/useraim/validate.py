@@ -14,7 +14,6 @@ T = TypeVar("T")
 _UUID_TEXT = re.compile(r"(?:urn:uuid:)?\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE | re.ASCII)
 _FIRST_YEAR: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _MAX_BIGINT: Final = 2**63 - 1
-# To iterate over a mapping would lose its values without a word.
 _NO_COLLECTIONS: Any = (str, bytes, bytearray, Mapping)
 
 
@@ -104,7 +103,8 @@ def moment(value: object, field: str) -> datetime:
 def collection(value: object, field: str) -> list[Any]:
     """Consume any iterable once, but no bare text and no mapping."""
     if isinstance(value, _NO_COLLECTIONS) or not isinstance(value, Iterable):
-        raise InvalidValue(field, f"a collection is needed, not {_kind(value)}")
+        wrong = f"a collection is needed, not {_kind(value)}"
+        raise InvalidValue(field, f"{wrong}, whose values would be lost" if isinstance(value, Mapping) else wrong)
     return [*value]
 
 

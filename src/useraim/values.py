@@ -1,6 +1,6 @@
 """The values that go in and come out: frozen records, links with their attributes, changes, filters and conditions."""
 
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
@@ -14,7 +14,8 @@ OnMatch: TypeAlias = Literal["ignore", "update", "error"]
 Pair: TypeAlias = tuple[UUID, UUID]
 Outcome: TypeAlias = Literal["added", "updated", "unchanged"]
 Texts: TypeAlias = Sequence[str] | Set[str]
-"""Roles or permissions. Any iterable will do, but of `Iterable` pydantic makes an iterator that checks nothing yet."""
+"""Roles or permissions. Any iterable will do, but of `Iterable` pydantic makes an iterator that checks nothing yet, and
+`Collection` it refuses."""
 
 R_co = TypeVar("R_co", covariant=True)
 Ref_co = TypeVar("Ref_co", covariant=True)
@@ -125,8 +126,9 @@ class Link(Generic[Ref_co]):
 
 def _draw_permissions(value: "NewUserAim | Link[Any]") -> None:
     # The value may be used again; an iterator would then be at its end, and take all permissions away.
-    if value.permissions is not UNSET and isinstance(value.permissions, Iterator):
-        object.__setattr__(value, "permissions", tuple(value.permissions))
+    given: Any = value.permissions
+    if hasattr(given, "__next__"):  # as `Iterator` asks, which takes longer
+        object.__setattr__(value, "permissions", tuple(given))
 
 
 @dataclass(frozen=True, slots=True)

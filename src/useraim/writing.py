@@ -84,7 +84,8 @@ def update(ends: Ends, source: UUID, links: Wanted) -> Call[Changes]:
         return _changes(_ids(links), rows)
 
     keys, given, arrays = _arrays(links)
-    return _update(ends, given).call(read, {"source": source, "far": keys, **arrays}).under(lock(ends, source))
+    call = _update(ends, given).call(read, {"source": source, "far": keys, **arrays})
+    return call.by_key().under(lock(ends, source))
 
 
 def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
@@ -206,7 +207,8 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
         ),
     )
     removed = (
-        f"DELETE FROM user_aims WHERE {source.link} = %(source)s AND {far.link} <> ALL (%(far)s::uuid[])\n"
+        f"DELETE FROM user_aims m WHERE {source.link} = %(source)s\n"
+        f"        AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.{far.link} = m.{far.link})\n"
         f"        AND NOT EXISTS (SELECT 1 FROM refused)\n    RETURNING {far.link}"
     )
     return memberships.put(keys, given, on_match, removed if replacing else "")

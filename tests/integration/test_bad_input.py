@@ -287,6 +287,12 @@ def test_collections_of_a_relation(closed: World, relation: Any, values: Any) ->
         refused(closed, "sources", read, values)
 
 
+def test_a_mapping_is_refused_with_the_reason(closed: World) -> None:
+    wrong: Any = {ID: "owner"}
+    with pytest.raises(InvalidValue, match="a collection is needed, not dict, whose values would be lost"):
+        closed(users.aims.append, ID, wrong)
+
+
 def test_what_a_record_needs_cannot_be_left_out_by_unset(closed: World) -> None:
     refused(closed, "name", Users.create, email="a@b", name=UNSET)
     refused(closed, "email", Users.create_many, [NewUsers(UNSET, "A")])

@@ -11,7 +11,7 @@ from psycopg.pq import Format
 from useraim import user_aims, users
 from useraim.adapt import ADAPTERS, TextArray, pack_text, pack_texts
 from useraim.ids import AimId, UserId, new_id
-from useraim.staging import blocks
+from useraim.staging import checked, packed
 from useraim.values import NewUserAim
 
 TEXT_ARRAY = 1009
@@ -46,7 +46,8 @@ def put(n: int) -> object:
 
 
 def stage(n: int) -> object:
-    return list(blocks([NewUserAim(USER, AIM, permissions=many_permissions(n))], "utf-8")[1])
+    (rows,) = checked([NewUserAim(USER, AIM, permissions=many_permissions(n))])
+    return packed(rows, 0, "utf-8")
 
 
 @pytest.mark.parametrize("use", [dump, load, pack, append, put, stage])

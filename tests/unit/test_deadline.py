@@ -49,6 +49,20 @@ def test_a_wait_for_a_lock_of_the_database_ends(database: str) -> None:
             waiting.execute("LOCK TABLE users")
 
 
+def test_a_deadline_around_others_stays() -> None:
+    wait = threading.Event().wait
+
+    def others() -> None:
+        with pytest.raises(TooLong, match="inner"), within(0.1, "inner"):
+            wait()
+        with within(60, "inner"):
+            pass
+        wait()
+
+    with pytest.raises(TooLong, match="outer"), within(0.3, "outer"):
+        others()
+
+
 def test_what_is_done_in_time_passes() -> None:
     with within(60, "nothing"):
         pass

@@ -4,15 +4,16 @@ import copy
 import json
 import pickle
 from collections import ChainMap
+from collections.abc import Sequence, Set
 from datetime import UTC, datetime, timedelta, timezone
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from useraim import UNSET, Unset, validate
+from useraim import UNSET, Link, LinkFilter, NewUserAim, Unset, validate
 from useraim.errors import InvalidValue
 
 ID = UUID("01890a5d-ac96-774b-bcce-b302099a8057")
@@ -117,6 +118,13 @@ def test_a_schema_of_json_can_show_an_argument_that_was_not_given_but_nothing_ta
     for check in checks:
         with pytest.raises(InvalidValue):
             check(shown, "field")
+
+
+@pytest.mark.parametrize("value", [Link, NewUserAim, LinkFilter], ids=lambda value: value.__name__)
+def test_permissions_are_of_types_that_readers_of_request_bodies_know(value: Any) -> None:
+    """Iterable and Collection are not: the one becomes an iterator that fails when it is read, the other is refused."""
+    kinds = {get_origin(kind) for kind in get_args(get_type_hints(value)["permissions"])}
+    assert kinds == {Sequence, Set, None}
 
 
 def test_what_was_not_given_stays_itself_when_copied_and_pickled() -> None:

@@ -132,7 +132,9 @@ def delete_many(pairs: Iterable[PairRef]) -> Call[tuple[tuple[UUID, UUID], ...]]
         gone = set(rows)
         return tuple(key for key in keys if key in gone)
 
-    return by_pair.DELETE_MANY.call(read, _key_arrays(pairs_in_key_order(keys))) if keys else nothing(())
+    if not keys:
+        return nothing(())
+    return by_pair.DELETE_MANY.call(read, _key_arrays(pairs_in_key_order(keys))).by_key()
 
 
 @operation
