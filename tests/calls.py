@@ -164,7 +164,7 @@ def memberships() -> Iterator[Shape]:
         yield Shape("user_aims.get", function.call(ID, OTHER), USER_AIM)
     yield Shape("user_aims.find_many", user_aims.find_many.call([(ID, OTHER)]), USER_AIM)
     yield Shape("user_aims.delete", user_aims.delete.call(ID, OTHER), ("user_id",))
-    yield Shape("user_aims.delete_many", user_aims.delete_many.call([(ID, OTHER)]), ("user_id", "aim_id"))
+    yield Shape("user_aims.delete_many", user_aims.delete_many.call([(ID, OTHER)]))
     yield Shape("user_aims.merge", user_aims.merge.call(ID, OTHER))
     for permit in (user_aims.grant, user_aims.revoke):
         yield Shape("user_aims.permit", permit.call(ID, OTHER, [MARK]), ("updated", *USER_AIM))

@@ -173,13 +173,13 @@ def from_file(name: str, **slots: str) -> str:
 
 
 _BY_KEY = Statement(
-    "(by key)",
+    "user_aims.by_key",
     "SELECT pg_catalog.set_config('useraim.enable_seqscan', pg_catalog.current_setting('enable_seqscan'), true),"
     " pg_catalog.set_config('enable_seqscan', 'off', true)",
     tuple,
 )
 _AS_BEFORE = Statement(
-    "(as before)",
+    "user_aims.as_before",
     "SELECT pg_catalog.set_config('enable_seqscan', pg_catalog.current_setting('useraim.enable_seqscan'), true)",
     tuple,
 )

@@ -1,7 +1,7 @@
 """What a statement does grows with what it is given and what is there, never with one times the other.
 
-The planner is led astray in the ways in which it is in production: statistics of a table that was empty when it was last
-looked at, a generic plan, skewed data. Work is compared, not time: rows that the nodes of a plan pass on or throw away.
+The planner is led astray in the ways in which it is in production: statistics of a table that was empty when they were
+made, a generic plan, skewed data. Work is compared, not time: rows that the nodes of a plan pass on or throw away.
 """
 
 from collections.abc import Callable, Iterator
@@ -135,8 +135,8 @@ FOLLOWING_STATISTICS = {
     "users.page, any", "users.page, none", "users.page, exactly", "aims.count, none",
     "users.aims.direct_control", "aims.users.load", "aims.users.load, limited", "aims.users.common",
 }  # fmt: skip
-"""Joins of which the planner chooses the kind. It errs while it takes a table of thousands for one of a single row, until
-ANALYZE (autovacuum's, within a minute) has looked at it; forms that leave it no choice are slow where it is right."""
+"""Joins of which the planner chooses the kind. It errs while it takes a table of thousands for one of one row, until
+ANALYZE, autovacuum's within a minute, looks at it; forms that leave it no choice are slow where it is right."""
 
 
 @pytest.mark.parametrize("trap", TRAPS)

@@ -22,6 +22,7 @@ UNDOCUMENTED = {
     "send": ["pgconn"],  # flush what is queued
     "fetch_many": ["pgconn"],  # read the results of one command
 }
+ENDS = {"_commit_gen": ["self"], "_rollback_gen": ["self", "exc_val"]}
 RECORD = {
     "get": ["self", "query", "prepare"],  # is it prepared, or should it be?
     "maybe_add_to_cache": ["self", "query", "prep", "name"],  # it was prepared, or sent once more
@@ -56,5 +57,6 @@ def test_they_are_what_is_expected_of_them() -> None:
     for name, parameters in RECORD.items():
         method = getattr(_preparing.PrepareManager, name)
         assert list(inspect.signature(method).parameters) == parameters
-    assert list(inspect.signature(BaseTransaction._commit_gen).parameters) == ["self"]  # pyright: ignore[reportPrivateUsage]
-    assert list(inspect.signature(BaseTransaction._rollback_gen).parameters) == ["self", "exc_val"]  # pyright: ignore[reportPrivateUsage]
+    for name, parameters in ENDS.items():
+        method = getattr(BaseTransaction, name)
+        assert list(inspect.signature(method).parameters) == parameters

@@ -103,7 +103,8 @@ def test_literals_are_of_a_closed_list() -> None:
     literals = {literal for sql in ALL for literal in re.findall(r"'((?:[^']|'')*)'", sql)}
     words = {
         "added", "updated", "unchanged", "removed", "moved", "missing", "absent", "held", "source", "far", "users",
-        "aims", "users_pkey", "aims_pkey", "users_email_key", "member", "{}", "UTC",
+        "aims", "users_pkey", "aims_pkey", "users_email_key", "member", "{}", "UTC", "enable_seqscan",
+        "useraim.enable_seqscan", "off",
     }  # fmt: skip
     assert literals <= words
 
@@ -119,7 +120,7 @@ def test_a_shape_is_rendered_once_whatever_the_values() -> None:
 def test_calls_are_built_without_a_connection() -> None:
     shape: Shape
     for shape in SHAPES:
-        assert len(shape.call.statements) <= 3
+        assert len(shape.call.statements) <= 4
         for _, parameters in shape.call.statements:
             assert all(isinstance(name, str) for name in parameters)
 

@@ -85,16 +85,16 @@ class TestRelation:
 
 @pytest.mark.parametrize(("order_by", "end_of_time"), [("joined_at", LATER), ("-joined_at", EARLIER)])
 def test_memberships_moved_to_the_end_as_they_are_met_are_met_once(
-    call: World, order_by: str, end_of_time: datetime
+    committed: World, order_by: str, end_of_time: datetime
 ) -> None:
     for end in ENDS:
-        linked(call, end)
+        linked(committed, end)
     met: list[Any] = []
-    for row in at_most(2 * MANY, call.iterate(user_aims.stream, order_by=order_by)):
+    for row in at_most(2 * MANY, committed.iterate(user_aims.stream, order_by=order_by)):
         met.append((row.user_id, row.aim_id))
         if len(met) % STEP == 0:
             moved = [NewUserAim(user, aim, joined_at=end_of_time) for user, aim in met[-STEP:]]
-            call(user_aims.put_many, moved, on_match="update")
+            committed(user_aims.put_many, moved, on_match="update")
     assert len(met) == len({*met}) == 2 * MANY
 
 
