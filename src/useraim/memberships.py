@@ -56,10 +56,23 @@ ATTRIBUTES: Final[Mapping[str, Attribute]] = {
 _NOTHING: Final[Given] = {}
 _SEQUENCES: Final = {list, tuple}
 _PLAIN: Final = {str, Unset}
+_OTHERS: Final = tuple(ATTRIBUTES.keys() - {"role", "permissions", "joined_at"})
 
 
-def check(*, role: object, permissions: Any, joined_at: object) -> Given:
-    """Check attributes; those not given are left out."""
+def check(given: Mapping[str, object]) -> Given:
+    """Check attributes given as keywords; UNSET counts as not given."""
+    if unknown := given.keys() - ATTRIBUTES.keys():
+        raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
+    return _check(**given) if given else _NOTHING
+
+
+def given_by(row: Any) -> Given:
+    """Check the attributes that a value, one of very many, gives."""
+    given = _check_few(row.role, row.permissions, row.joined_at)
+    return {**given, **_check(**{name: getattr(row, name) for name in _OTHERS})} if _OTHERS else given
+
+
+def _check_few(role: object, permissions: Any, joined_at: object) -> Given:
     if role is permissions is joined_at is UNSET:
         return _NOTHING
     texts = () if permissions is UNSET else permissions

@@ -9,7 +9,19 @@ from contextlib import (
     contextmanager,
 )
 from functools import update_wrapper
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeAlias, TypeVar, get_args, overload
+from itertools import chain
+from typing import (
+    Any,
+    Concatenate,
+    Generic,
+    ParamSpec,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_type_hints,
+    overload,
+)
 
 import psycopg
 from psycopg import AsyncConnection, Connection
@@ -18,6 +30,7 @@ from psycopg.pq import PipelineStatus
 from useraim.errors import translate
 from useraim.pipeline import AsyncPipelineCursor, Exchange, PipelineCursor, refuse_busy, settle
 from useraim.statement import Call
+from useraim.validate import UNSET
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -285,4 +298,16 @@ def _with_db(build: Callable[..., Any]) -> inspect.Signature:
     signature = inspect.signature(build)
     db = inspect.Parameter("db", inspect.Parameter.POSITIONAL_ONLY)
     (result,) = get_args(signature.return_annotation)
-    return signature.replace(parameters=[db, *signature.parameters.values()], return_annotation=result)
+    parameters = [db, *chain.from_iterable(map(_named, signature.parameters.values()))]
+    return signature.replace(parameters=parameters, return_annotation=result)
+
+
+def _named(parameter: inspect.Parameter) -> list[inspect.Parameter]:
+    """Name each keyword of a TypedDict, as help() and editors show them."""
+    if parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+        return [parameter]
+    (keywords,) = get_args(parameter.annotation)
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=UNSET, annotation=kind)
+        for name, kind in get_type_hints(keywords).items()
+    ]

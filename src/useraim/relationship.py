@@ -1,9 +1,8 @@
 """ManyToMany: the relation between users and aims, defined once and used from both ends."""
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, Unpack
 from uuid import UUID
 
 from useraim import filters, memberships, reading, tables, validate, writing
@@ -11,8 +10,7 @@ from useraim.operation import method
 from useraim.page import Page, window
 from useraim.statement import Call
 from useraim.stream import Paged, stream_method
-from useraim.validate import UNSET, Unset
-from useraim.values import Aim, Changes, Link, Linked, LinkFilter, OnMatch, Texts, User
+from useraim.values import Aim, Attributes, Changes, Link, Linked, LinkFilter, OnMatch, User
 
 SId = TypeVar("SId", bound=UUID)
 S = TypeVar("S", bound=User | Aim)
@@ -36,17 +34,15 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         source: SId | S,
         links: Iterable[FId | F | Link[FId | F]],
         *,
-        role: str | Unset = UNSET,
-        permissions: Texts | Unset = UNSET,
-        joined_at: datetime | Unset = UNSET,
         on_match: OnMatch = "ignore",
+        **given: Unpack[Attributes],
     ) -> Call[Changes]:
         """Link the source to far records; the keywords are the attributes of links that do not give their own.
 
         `on_match` says what happens to links that exist: ignore leaves them alone, update takes the attributes
         given, error raises `AlreadyExists` naming all. Raises `BrokenReference` naming all ids that do not exist.
         """
-        defaults = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+        defaults = memberships.check(given)
         return writing.put(
             self._ends, self._source(source), writing.wanted(self._ends, links, defaults), on_match, replacing=False
         )
@@ -57,17 +53,15 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         source: SId | S,
         links: Iterable[FId | F | Link[FId | F]],
         *,
-        role: str | Unset = UNSET,
-        permissions: Texts | Unset = UNSET,
-        joined_at: datetime | Unset = UNSET,
         on_match: OnMatch = "update",
+        **given: Unpack[Attributes],
     ) -> Call[Changes]:
         """Make these the only links of the source; those that stay keep joined_at and every attribute not given.
 
         The source's row is locked first, in the same round trip, so that of two callers at once the second sees what
         the first has left. `on_match` and errors as in `append`.
         """
-        defaults = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+        defaults = memberships.check(given)
         return writing.put(
             self._ends, self._source(source), writing.wanted(self._ends, links, defaults), on_match, replacing=True
         )
@@ -87,13 +81,10 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         self,
         source: SId | S,
         links: Iterable[FId | F | Link[FId | F]],
-        *,
-        role: str | Unset = UNSET,
-        permissions: Texts | Unset = UNSET,
-        joined_at: datetime | Unset = UNSET,
+        **given: Unpack[Attributes],
     ) -> Call[Changes]:
         """Change attributes of existing links; `NotFound` names all that do not exist, and then nothing changes."""
-        defaults = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+        defaults = memberships.check(given)
         return writing.update(self._ends, self._source(source), writing.wanted(self._ends, links, defaults))
 
     @method
@@ -101,17 +92,15 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         self,
         source: SId | S,
         new: Iterable[New],
-        *,
-        role: str | Unset = UNSET,
-        permissions: Texts | Unset = UNSET,
-        joined_at: datetime | Unset = UNSET,
+        **given: Unpack[Attributes],
     ) -> Call[list[Linked[F]]]:
         """Create far records and link them, all or nothing; they come back in input order.
 
         Raises `BrokenReference` when the source does not exist, `AlreadyExists` for ids or e-mail addresses taken.
         """
-        given = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
-        return writing.create(self._ends, self._new, self._source(source), validate.collection(new, "new"), given)
+        return writing.create(
+            self._ends, self._new, self._source(source), validate.collection(new, "new"), memberships.check(given)
+        )
 
     @method
     def direct_control(self, source: SId | S, items: Iterable[New | Edit | FId | F]) -> Call[Changes]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar
 from uuid import UUID
 
 from useraim import validate
@@ -92,6 +92,14 @@ class EditAim:
     id: AimRef
     title: str | Unset = UNSET
     description: str | Unset = UNSET
+
+
+class Attributes(TypedDict, total=False):
+    """The attributes of a membership, as keywords of the functions that write one."""
+
+    role: str | Unset
+    permissions: Texts | Unset
+    joined_at: datetime | Unset
 
 
 @dataclass(frozen=True, slots=True)

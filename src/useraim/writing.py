@@ -30,8 +30,7 @@ def wanted(ends: Ends, links: object, defaults: Given) -> Wanted:
     for link in given:
         far, attributes = link, defaults
         if isinstance(link, Link):
-            own = memberships.check(role=link.role, permissions=link.permissions, joined_at=link.joined_at)
-            far, attributes = cast("Any", link).id, {**defaults, **own}
+            far, attributes = cast("Any", link).id, {**defaults, **memberships.given_by(link)}
         key = ends.far.id(far, "links")
         checked.setdefault(key.int, (key, attributes))
     return checked

@@ -373,7 +373,8 @@ def test_an_unchanged_row_is_never_written_again(committed: World, end: End) -> 
     hold(committed, end, source, far)
     before = end.versions(committed, source)
     same: list[Any] = [far[0], Link(far[1], role="a"), Link(far[2], permissions=["p"]), Link(far[3], joined_at=NOON)]
-    for operation in (end.relation.append, end.relation.replace, end.relation.update):
+    operations: list[Any] = [end.relation.append, end.relation.replace, end.relation.update]
+    for operation in operations:
         assert committed(operation, source, same) == Changes(unchanged=ids(far))
         assert committed(operation, source, far, role="a", permissions=["p"], joined_at=NOON) == Changes(
             unchanged=ids(far)

@@ -1,9 +1,8 @@
 """Memberships: the rows that join a user to an aim, with role, permissions and joined_at."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, TypeVar, Unpack, cast
 from uuid import UUID
 
 from useraim import by_pair, filters, memberships, ordering, validate
@@ -16,8 +15,19 @@ from useraim.page import Page, Place, Window, window
 from useraim.statement import Call, Statement, first, first_or_none, nothing
 from useraim.stream import Paged, stream_operation
 from useraim.tables import AIMS, USERS
-from useraim.validate import UNSET, Unset
-from useraim.values import AimRef, Changes, LinkFilter, NewUserAim, OnMatch, Outcome, Pair, Texts, UserAim, UserRef
+from useraim.values import (
+    AimRef,
+    Attributes,
+    Changes,
+    LinkFilter,
+    NewUserAim,
+    OnMatch,
+    Outcome,
+    Pair,
+    Texts,
+    UserAim,
+    UserRef,
+)
 
 T = TypeVar("T")
 
@@ -29,17 +39,14 @@ Row: TypeAlias = NewUserAim | UserAim | PairRef
 def create(
     user: UserRef,
     aim: AimRef,
-    *,
-    role: str | Unset = UNSET,
-    permissions: Texts | Unset = UNSET,
-    joined_at: datetime | Unset = UNSET,
+    **attributes: Unpack[Attributes],
 ) -> Call[UserAim]:
     """Link a user and an aim; attributes not given get the database's defaults.
 
     Raises `AlreadyExists` when they are linked, and `BrokenReference` naming whichever of the two does not exist.
     """
     user_id, aim_id = key = _key_of(user, aim)
-    given = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+    given = memberships.check(attributes)
 
     def read(rows: list[tuple[Any, ...]]) -> UserAim:
         has_user, has_aim, *row = rows[0]
@@ -82,17 +89,15 @@ def update(
     user: UserRef,
     aim: AimRef,
     *,
-    role: str | Unset = UNSET,
-    permissions: Texts | Unset = UNSET,
-    joined_at: datetime | Unset = UNSET,
     if_role: str | None = None,
+    **attributes: Unpack[Attributes],
 ) -> Call[UserAim]:
     """Change the attributes given, and return the membership as it is then.
 
     Raises `NotFound`, and `Conflict` when `if_role` is given and the role is another one by now.
     """
     key = _key_of(user, aim)
-    given = memberships.check(role=role, permissions=permissions, joined_at=joined_at)
+    given = memberships.check(attributes)
     expected = None if if_role is None else validate.role(if_role, "if_role")
 
     def read(rows: list[tuple[bool, UserAim]]) -> UserAim:
@@ -241,8 +246,7 @@ def _pairs(pairs: object) -> list[Pair]:
 def membership(row: object) -> tuple[Pair, Given]:
     """Check a row to write: its pair, and the attributes it gives."""
     if isinstance(row, NewUserAim | UserAim):
-        given = memberships.check(role=row.role, permissions=row.permissions, joined_at=row.joined_at)
-        return _key_of(row.user_id, row.aim_id), given
+        return _key_of(row.user_id, row.aim_id), memberships.given_by(row)
     return _pair(row), {}
 
 
