@@ -8,6 +8,7 @@ import pytest
 from psycopg.pq import ExecStatus
 
 from tests.calls import ID, LINK, MARK, OTHER, Shape, every_shape
+from tests.contract.snapshot import SNAPSHOT, rendered
 from useraim import aims, user_aims, users
 from useraim.operation import Operation
 from useraim.stream import Stream
@@ -134,3 +135,7 @@ def test_operations_know_their_pure_function() -> None:
     ]
     for operation in operations:
         assert callable(operation.call)
+
+
+def test_the_snapshot_is_what_is_sent() -> None:
+    assert SNAPSHOT.read_text(encoding="utf-8") == rendered(), "`make statements` writes it anew"

@@ -1,0 +1,625 @@
+/* useraim aims.count */ SELECT COUNT(*) FROM "aims" WHERE "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "user_id"=ANY(%(where0_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id" IN (SELECT "aim_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "user_id"=ANY(%(where0_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(where1_ids)s::uuid[]));
+
+/* useraim aims.create */ WITH added AS (
+    INSERT INTO aims (id, title, description)
+    SELECT %(id)s, %(title)s, %(description)s 
+    ON CONFLICT  DO NOTHING
+    RETURNING id, title, description, created_at, updated_at
+)
+SELECT
+    CASE WHEN id IS NULL THEN (SELECT id FROM aims WHERE id = %(id)s) END AS same_id,
+    CASE WHEN id IS NULL THEN NULL::uuid END AS same_value,
+    id, title, description, created_at, updated_at
+FROM (SELECT 1) AS one LEFT JOIN added ON true;
+
+/* useraim aims.create_many */ WITH new (id, title, description) AS MATERIALIZED (
+    SELECT n.id, title, description FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_title)s::text[]), pg_catalog.unnest(%(new_description)s::text[])) AS n (id, title, description)
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'aims_pkey', t.id FROM aims t WHERE t.id = ANY (%(ids)s::uuid[])
+    
+),
+added AS (
+    INSERT INTO aims (id, title, description)
+    SELECT n.id, title, description FROM new n WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY n.id
+    RETURNING id, title, description, created_at, updated_at
+)
+SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at, a.updated_at FROM added a FULL JOIN refused r ON false;
+
+/* useraim aims.delete */ DELETE FROM "aims" WHERE "id"=%(id)s RETURNING "id";
+
+/* useraim aims.delete_many */ DELETE FROM "aims" WHERE "id"=ANY(%(ids)s::uuid[]) RETURNING "id";
+
+/* useraim aims.exists */ SELECT "id" FROM "aims" WHERE "id"=%(id)s;
+
+/* useraim aims.find_many */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=ANY(%(ids)s::uuid[]);
+
+/* useraim aims.get */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=%(id)s;
+
+/* useraim aims.page */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "user_id"=ANY(%(where0_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id" IN (SELECT "aim_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "user_id"=ANY(%(where0_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(where0_count)s::bigint) ORDER BY "created_at" ASC,"id" ASC LIMIT %(limit)s::bigint;
+
+/* useraim aims.update */ WITH held AS MATERIALIZED (
+    SELECT id, title, description, created_at, updated_at FROM aims WHERE id = %(id)s FOR NO KEY UPDATE
+),
+taken AS (
+    SELECT t.id FROM aims t WHERE false
+),
+updated AS (
+    UPDATE aims t SET title = %(title)s::text, description = %(description)s::text, updated_at = now() FROM held h
+    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.title OPERATOR(pg_catalog.<>) %(title)s::text OR h.description OPERATOR(pg_catalog.<>) %(description)s::text)
+    RETURNING t.id, t.title, t.description, t.created_at, t.updated_at
+)
+SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, title, description, created_at, updated_at FROM updated
+UNION ALL
+SELECT (SELECT id FROM taken LIMIT 1), id, title, description, created_at, updated_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
+
+/* useraim aims.users (lock) */ SELECT useraim_lock_aim(%(source)s);
+
+/* useraim aims.users.append */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
+),
+refused (reason, user_id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+    UNION ALL
+    SELECT 'far', w.user_id FROM wanted w LEFT JOIN users f ON f.id = w.user_id WHERE f.id IS NULL
+),
+
+put AS (
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT u.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.user_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    RETURNING m.user_id, (xmax = 0) AS inserted
+)
+SELECT reason AS outcome, user_id FROM refused
+UNION ALL
+SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
+;
+
+/* useraim aims.users.clear */ DELETE FROM "user_aims" WHERE "aim_id"=%(source)s RETURNING "user_id";
+
+/* useraim aims.users.common */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id" IN (SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(sources)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(count)s::bigint) ORDER BY "name","id";
+
+/* useraim aims.users.count */ SELECT uuid_send("m"."aim_id"),COUNT(*) FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."aim_id";
+
+/* useraim aims.users.count_by_role */ SELECT "m"."aim_id","m"."role",COUNT(*) FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) GROUP BY "m"."aim_id","m"."role" ORDER BY "m"."aim_id","m"."role";
+
+/* useraim aims.users.create */ WITH new (id, name, email) AS MATERIALIZED (
+    SELECT n.id, name, email FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_name)s::text[]), pg_catalog.unnest(%(new_email)s::text[])) AS n (id, name, email)
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'users_pkey', t.id FROM users t WHERE t.id = ANY (%(ids)s::uuid[])
+    UNION ALL
+SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default")
+UNION ALL
+SELECT 'users_email_key', n.id FROM new n
+WHERE LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    UNION ALL
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+),
+added AS (
+    INSERT INTO users (id, name, email)
+    SELECT n.id, name, email FROM new n WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY n.id
+    RETURNING id, name, email, created_at, updated_at
+),
+linked AS (
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at) SELECT a.id, %(source)s::uuid, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a  ORDER BY a.id
+    RETURNING m.user_id, m.role, m.permissions, m.joined_at
+)
+SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at FROM (added a JOIN linked m ON m.user_id = a.id) FULL JOIN refused r ON false;
+
+/* useraim aims.users.direct_control */ WITH held (id) AS MATERIALIZED (
+    SELECT user_id FROM user_aims WHERE aim_id = %(source)s
+),
+kept (id, name, email) AS MATERIALIZED (
+    SELECT k.id, name, email FROM ROWS FROM (pg_catalog.unnest(%(kept)s::uuid[]), pg_catalog.unnest(%(kept_name)s::text[]), pg_catalog.unnest(%(kept_email)s::text[])) AS k (id, name, email)
+),
+new (id, name, email) AS MATERIALIZED (
+    SELECT n.id, name, email FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_name)s::text[]), pg_catalog.unnest(%(new_email)s::text[])) AS n (id, name, email)
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s)
+    UNION ALL
+    SELECT CASE WHEN f.id IS NULL THEN 'far' ELSE 'absent' END, k.id
+    FROM kept k LEFT JOIN users f ON f.id = k.id
+    WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.id = k.id)
+    UNION ALL
+    SELECT 'users_pkey', f.id FROM users f WHERE f.id = ANY (%(ids)s::uuid[])
+    UNION ALL
+SELECT 'users_email_key', f.id
+FROM users f JOIN (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
+    ON LOWER(LOWER("f"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") AND f.id <> w.id
+UNION ALL
+SELECT 'users_email_key', w.id
+FROM (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
+WHERE LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") IN (
+    SELECT LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") FROM (SELECT email FROM new UNION ALL SELECT email FROM kept) w
+    GROUP BY LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1
+)
+),
+removed AS (
+    DELETE FROM users f WHERE f.id IN (SELECT id FROM held) AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.id = f.id)
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING id
+),
+updated AS (
+    UPDATE users f SET name = coalesce(k.name, f.name), email = coalesce(k.email, f.email), updated_at = now() FROM kept k
+    WHERE f.id = k.id AND NOT EXISTS (SELECT 1 FROM refused) AND (f.name OPERATOR(pg_catalog.<>) coalesce(k.name, f.name) OR f.email OPERATOR(pg_catalog.<>) coalesce(k.email, f.email))
+    RETURNING f.id
+),
+created AS (
+    INSERT INTO users (id, name, email)
+    SELECT n.id, name, email FROM new n WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY n.id
+    RETURNING id
+),
+added AS (
+    INSERT INTO user_aims AS m (user_id, aim_id) SELECT c.id, %(source)s::uuid FROM created c  ORDER BY c.id
+    RETURNING m.user_id AS id
+)
+SELECT reason AS outcome, id FROM refused
+UNION ALL
+SELECT 'removed', id FROM removed
+UNION ALL
+SELECT 'updated', id FROM updated
+UNION ALL
+SELECT 'added', id FROM added;
+
+/* useraim aims.users.has */ SELECT EXISTS (SELECT 1 FROM "user_aims" "m" WHERE "m"."aim_id"=%(source)s AND "m"."user_id"=%(far)s);
+
+/* useraim aims.users.load */ WITH links (source, far, role, permissions, joined_at, place) AS MATERIALIZED (
+SELECT "n"."aim_id","n"."user_id","n"."role","n"."permissions","n"."joined_at","n"."place" FROM (SELECT "m"."aim_id","m"."user_id","m"."role","m"."permissions","m"."joined_at",ROW_NUMBER() OVER(PARTITION BY "m"."aim_id" ORDER BY "f"."created_at" DESC,"m"."user_id" DESC) "place" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz) "n" WHERE "n"."place">%(offset)s::bigint AND "n"."place"<=COALESCE(%(last)s::bigint,"n"."place")
+)
+SELECT uuid_send(r.source), uuid_send(r.far), role, permissions, joined_at, id, name, email, created_at, updated_at
+FROM (
+    SELECT source, far, role, permissions, joined_at, place, NULL, NULL, NULL, NULL, NULL FROM links
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, id, name, email, created_at, updated_at FROM users WHERE id IN (SELECT far FROM links)
+) AS r (source, far, role, permissions, joined_at, place, id, name, email, created_at, updated_at)
+ORDER BY r.place ASC, r.far ASC;
+
+/* useraim aims.users.of */ SELECT "m"."role","m"."permissions","m"."joined_at","f"."id","f"."name","f"."email","f"."created_at","f"."updated_at" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=%(source)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz ORDER BY "f"."created_at" DESC,"m"."user_id" DESC LIMIT %(last)s::bigint-%(offset)s::bigint OFFSET %(offset)s::bigint;
+
+/* useraim aims.users.page */ SELECT "m"."role","m"."permissions","m"."joined_at","f"."id","f"."name","f"."email","f"."created_at","f"."updated_at" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=%(source)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz AND ("f"."created_at","m"."user_id")<(%(place_0)s::timestamptz,%(place_1)s::uuid) ORDER BY "f"."created_at" DESC,"m"."user_id" DESC LIMIT %(limit)s::bigint;
+
+/* useraim aims.users.remove */ DELETE FROM "user_aims" WHERE "aim_id"=%(source)s AND "user_id"=ANY(%(far)s::uuid[]) RETURNING "user_id";
+
+/* useraim aims.users.replace */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
+),
+refused (reason, user_id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+    UNION ALL
+    SELECT 'far', w.user_id FROM wanted w LEFT JOIN users f ON f.id = w.user_id WHERE f.id IS NULL
+),
+removed AS (
+    DELETE FROM user_aims m WHERE aim_id = %(source)s
+        AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.user_id = m.user_id)
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING user_id
+),
+put AS (
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT u.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.user_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    RETURNING m.user_id, (xmax = 0) AS inserted
+)
+SELECT reason AS outcome, user_id FROM refused
+UNION ALL
+SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
+UNION ALL
+SELECT 'removed', user_id FROM removed;
+
+/* useraim aims.users.update */ WITH wanted (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT %(source)s::uuid, w.user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
+),
+absent AS MATERIALIZED (
+    SELECT w.user_id FROM wanted w
+    LEFT JOIN user_aims m ON m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
+    WHERE m.role IS NULL
+),
+updated AS (
+    UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
+    WHERE m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
+        AND NOT EXISTS (SELECT 1 FROM absent) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+    RETURNING m.user_id
+)
+SELECT 'absent' AS outcome, user_id FROM absent
+UNION ALL
+SELECT 'updated', user_id FROM updated;
+
+/* useraim user_aims.as_before */ SELECT pg_catalog.set_config('enable_seqscan', pg_catalog.current_setting('useraim.enable_seqscan'), true);
+
+/* useraim user_aims.by_key */ SELECT pg_catalog.set_config('useraim.enable_seqscan', pg_catalog.current_setting('enable_seqscan'), true), pg_catalog.set_config('enable_seqscan', 'off', true);
+
+/* useraim user_aims.count */ SELECT COUNT(*) FROM "user_aims" WHERE "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz);
+
+/* useraim user_aims.create */ WITH added AS (
+    INSERT INTO user_aims (user_id, aim_id, role, permissions, joined_at)
+    SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM users u CROSS JOIN aims a WHERE u.id = %(user_id)s AND a.id = %(aim_id)s
+    ON CONFLICT (user_id, aim_id) DO NOTHING
+    RETURNING user_id, aim_id, role, permissions, joined_at
+)
+SELECT
+    CASE WHEN user_id IS NULL THEN EXISTS (SELECT 1 FROM users WHERE id = %(user_id)s) END AS has_user,
+    CASE WHEN user_id IS NULL THEN EXISTS (SELECT 1 FROM aims WHERE id = %(aim_id)s) END AS has_aim,
+    user_id, aim_id, role, permissions, joined_at
+FROM (SELECT 1) AS one LEFT JOIN added ON true;
+
+/* useraim user_aims.delete */ DELETE FROM "user_aims" WHERE "user_id"=%(user_id)s AND "aim_id"=%(aim_id)s RETURNING "user_id";
+
+/* useraim user_aims.delete_many */ DELETE FROM user_aims m USING unnest(%(user_ids)s::uuid[], %(aim_ids)s::uuid[]) AS w (user_id, aim_id)
+WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
+RETURNING m.user_id, m.aim_id;
+
+/* useraim user_aims.find_many */ SELECT m.user_id, m.aim_id, m.role, m.permissions, m.joined_at FROM unnest(%(user_ids)s::uuid[], %(aim_ids)s::uuid[]) AS w (user_id, aim_id)
+JOIN user_aims m ON m.user_id = w.user_id AND m.aim_id = w.aim_id;
+
+/* useraim user_aims.get */ SELECT "user_id","aim_id","role","permissions","joined_at" FROM "user_aims" WHERE "user_id"=%(user_id)s AND "aim_id"=%(aim_id)s;
+
+/* useraim user_aims.grant */ WITH held AS MATERIALIZED (
+    SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
+),
+updated AS (
+    UPDATE user_aims m SET permissions = m.permissions OPERATOR(pg_catalog.||) ARRAY(SELECT p FROM pg_catalog.unnest(%(permissions)s::text[]) WITH ORDINALITY AS g (p, n) WHERE p <> ALL (m.permissions) ORDER BY n) FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND NOT h.permissions OPERATOR(pg_catalog.@>) %(permissions)s::text[]
+    RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
+)
+SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
+UNION ALL
+SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
+
+/* useraim user_aims.merge */ WITH missing (id) AS MATERIALIZED (
+    SELECT w.id FROM pg_catalog.unnest(%(users)s::uuid[]) AS w (id) LEFT JOIN users u ON u.id = w.id WHERE u.id IS NULL
+),
+moved AS (
+    DELETE FROM user_aims WHERE user_id = %(from_user)s AND NOT EXISTS (SELECT 1 FROM missing)
+    RETURNING aim_id, role, permissions, joined_at
+),
+added AS (
+    INSERT INTO user_aims (user_id, aim_id, role, permissions, joined_at)
+    SELECT u.id, w.aim_id, w.role, w.permissions, w.joined_at
+    FROM moved w JOIN users u ON u.id = %(into_user)s
+    ORDER BY w.aim_id
+    ON CONFLICT (user_id, aim_id) DO NOTHING
+    RETURNING aim_id
+)
+SELECT 'missing' AS outcome, id FROM missing
+UNION ALL
+SELECT 'added', aim_id FROM added
+UNION ALL
+SELECT 'moved', aim_id FROM moved;
+
+/* useraim user_aims.merge (lock) */ SELECT useraim_lock_user(%(id)s);
+
+/* useraim user_aims.page */ SELECT "user_id","aim_id","role","permissions","joined_at" FROM "user_aims" WHERE "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz) AND (timezone('UTC',"joined_at"),"user_id","aim_id")<(timezone('UTC',%(place_0)s::timestamptz),%(place_1)s::uuid,%(place_2)s::uuid) ORDER BY timezone('UTC',"joined_at") DESC,"user_id" DESC,"aim_id" DESC LIMIT %(limit)s::bigint;
+
+/* useraim user_aims.put_many */ WITH wanted (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT user_id, aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, aim_id, role, permissions, joined_at)
+),
+refused (reason, user_id, aim_id) AS MATERIALIZED (
+    SELECT 'users', w.user_id, NULL::uuid
+    FROM wanted w LEFT JOIN users u ON u.id = w.user_id WHERE u.id IS NULL
+    UNION
+    SELECT 'aims', NULL::uuid, w.aim_id
+    FROM wanted w LEFT JOIN aims a ON a.id = w.aim_id WHERE a.id IS NULL
+),
+
+put AS (
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.user_id, w.aim_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    RETURNING m.user_id, m.aim_id, (xmax = 0) AS inserted
+)
+SELECT reason AS outcome, user_id, aim_id FROM refused
+UNION ALL
+SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id, aim_id FROM put
+;
+
+/* useraim user_aims.revoke */ WITH held AS MATERIALIZED (
+    SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
+),
+updated AS (
+    UPDATE user_aims m SET permissions = ARRAY(SELECT p FROM pg_catalog.unnest(m.permissions) WITH ORDINALITY AS g (p, n) WHERE p <> ALL (%(permissions)s::text[]) ORDER BY n) FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND h.permissions OPERATOR(pg_catalog.&&) %(permissions)s::text[]
+    RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
+)
+SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
+UNION ALL
+SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
+
+/* useraim user_aims.update */ WITH held AS MATERIALIZED (
+    SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
+),
+updated AS (
+    UPDATE user_aims m SET role = %(role)s::text, permissions = %(permissions)s::text[], joined_at = %(joined_at)s::timestamptz FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND h.role = %(if_role)s AND (h.role OPERATOR(pg_catalog.<>) %(role)s::text OR h.permissions OPERATOR(pg_catalog.<>) %(permissions)s::text[] OR h.joined_at OPERATOR(pg_catalog.<>) %(joined_at)s::timestamptz)
+    RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
+)
+SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
+UNION ALL
+SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
+
+/* useraim users.aims (lock) */ SELECT useraim_lock_user(%(source)s);
+
+/* useraim users.aims.append */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
+),
+refused (reason, aim_id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+    UNION ALL
+    SELECT 'far', w.aim_id FROM wanted w LEFT JOIN aims f ON f.id = w.aim_id WHERE f.id IS NULL
+),
+
+put AS (
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.aim_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    RETURNING m.aim_id, (xmax = 0) AS inserted
+)
+SELECT reason AS outcome, aim_id FROM refused
+UNION ALL
+SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
+;
+
+/* useraim users.aims.clear */ DELETE FROM "user_aims" WHERE "user_id"=%(source)s RETURNING "aim_id";
+
+/* useraim users.aims.common */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(sources)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(count)s::bigint) ORDER BY "title","id";
+
+/* useraim users.aims.count */ SELECT uuid_send("m"."user_id"),COUNT(*) FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."user_id";
+
+/* useraim users.aims.count_by_role */ SELECT "m"."user_id","m"."role",COUNT(*) FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) GROUP BY "m"."user_id","m"."role" ORDER BY "m"."user_id","m"."role";
+
+/* useraim users.aims.create */ WITH new (id, title, description) AS MATERIALIZED (
+    SELECT n.id, title, description FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_title)s::text[]), pg_catalog.unnest(%(new_description)s::text[])) AS n (id, title, description)
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'aims_pkey', t.id FROM aims t WHERE t.id = ANY (%(ids)s::uuid[])
+    
+    UNION ALL
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+),
+added AS (
+    INSERT INTO aims (id, title, description)
+    SELECT n.id, title, description FROM new n WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY n.id
+    RETURNING id, title, description, created_at, updated_at
+),
+linked AS (
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at) SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a JOIN users u ON u.id = %(source)s ORDER BY a.id
+    RETURNING m.aim_id, m.role, m.permissions, m.joined_at
+)
+SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at FROM (added a JOIN linked m ON m.aim_id = a.id) FULL JOIN refused r ON false;
+
+/* useraim users.aims.direct_control */ WITH held (id) AS MATERIALIZED (
+    SELECT aim_id FROM user_aims WHERE user_id = %(source)s
+),
+kept (id, title, description) AS MATERIALIZED (
+    SELECT k.id, title, description FROM ROWS FROM (pg_catalog.unnest(%(kept)s::uuid[]), pg_catalog.unnest(%(kept_title)s::text[]), pg_catalog.unnest(%(kept_description)s::text[])) AS k (id, title, description)
+),
+new (id, title, description) AS MATERIALIZED (
+    SELECT n.id, title, description FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_title)s::text[]), pg_catalog.unnest(%(new_description)s::text[])) AS n (id, title, description)
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s)
+    UNION ALL
+    SELECT CASE WHEN f.id IS NULL THEN 'far' ELSE 'absent' END, k.id
+    FROM kept k LEFT JOIN aims f ON f.id = k.id
+    WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.id = k.id)
+    UNION ALL
+    SELECT 'aims_pkey', f.id FROM aims f WHERE f.id = ANY (%(ids)s::uuid[])
+    
+),
+removed AS (
+    DELETE FROM aims f WHERE f.id IN (SELECT id FROM held) AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.id = f.id)
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING id
+),
+updated AS (
+    UPDATE aims f SET title = coalesce(k.title, f.title), description = coalesce(k.description, f.description), updated_at = now() FROM kept k
+    WHERE f.id = k.id AND NOT EXISTS (SELECT 1 FROM refused) AND (f.title OPERATOR(pg_catalog.<>) coalesce(k.title, f.title) OR f.description OPERATOR(pg_catalog.<>) coalesce(k.description, f.description))
+    RETURNING f.id
+),
+created AS (
+    INSERT INTO aims (id, title, description)
+    SELECT n.id, title, description FROM new n WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY n.id
+    RETURNING id
+),
+added AS (
+    INSERT INTO user_aims AS m (user_id, aim_id) SELECT u.id, c.id FROM created c JOIN users u ON u.id = %(source)s ORDER BY c.id
+    RETURNING m.aim_id AS id
+)
+SELECT reason AS outcome, id FROM refused
+UNION ALL
+SELECT 'removed', id FROM removed
+UNION ALL
+SELECT 'updated', id FROM updated
+UNION ALL
+SELECT 'added', id FROM added;
+
+/* useraim users.aims.has */ SELECT EXISTS (SELECT 1 FROM "user_aims" "m" WHERE "m"."user_id"=%(source)s AND "m"."aim_id"=%(far)s);
+
+/* useraim users.aims.load */ WITH links (source, far, role, permissions, joined_at, place) AS MATERIALIZED (
+SELECT "n"."user_id","n"."aim_id","n"."role","n"."permissions","n"."joined_at","n"."place" FROM (SELECT "m"."user_id","m"."aim_id","m"."role","m"."permissions","m"."joined_at",ROW_NUMBER() OVER(PARTITION BY "m"."user_id" ORDER BY "f"."created_at" DESC,"m"."aim_id" DESC) "place" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz) "n" WHERE "n"."place">%(offset)s::bigint AND "n"."place"<=COALESCE(%(last)s::bigint,"n"."place")
+)
+SELECT uuid_send(r.source), uuid_send(r.far), role, permissions, joined_at, id, title, description, created_at, updated_at
+FROM (
+    SELECT source, far, role, permissions, joined_at, place, NULL, NULL, NULL, NULL, NULL FROM links
+    UNION ALL
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, id, title, description, created_at, updated_at FROM aims WHERE id IN (SELECT far FROM links)
+) AS r (source, far, role, permissions, joined_at, place, id, title, description, created_at, updated_at)
+ORDER BY r.place ASC, r.far ASC;
+
+/* useraim users.aims.of */ SELECT "m"."role","m"."permissions","m"."joined_at","f"."id","f"."title","f"."description","f"."created_at","f"."updated_at" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=%(source)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz ORDER BY "f"."created_at" DESC,"m"."aim_id" DESC LIMIT %(last)s::bigint-%(offset)s::bigint OFFSET %(offset)s::bigint;
+
+/* useraim users.aims.page */ SELECT "m"."role","m"."permissions","m"."joined_at","f"."id","f"."title","f"."description","f"."created_at","f"."updated_at" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=%(source)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz AND ("f"."created_at","m"."aim_id")<(%(place_0)s::timestamptz,%(place_1)s::uuid) ORDER BY "f"."created_at" DESC,"m"."aim_id" DESC LIMIT %(limit)s::bigint;
+
+/* useraim users.aims.remove */ DELETE FROM "user_aims" WHERE "user_id"=%(source)s AND "aim_id"=ANY(%(far)s::uuid[]) RETURNING "aim_id";
+
+/* useraim users.aims.replace */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
+),
+refused (reason, aim_id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+    UNION ALL
+    SELECT 'far', w.aim_id FROM wanted w LEFT JOIN aims f ON f.id = w.aim_id WHERE f.id IS NULL
+),
+removed AS (
+    DELETE FROM user_aims m WHERE user_id = %(source)s
+        AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.aim_id = m.aim_id)
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING aim_id
+),
+put AS (
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.aim_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    RETURNING m.aim_id, (xmax = 0) AS inserted
+)
+SELECT reason AS outcome, aim_id FROM refused
+UNION ALL
+SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
+UNION ALL
+SELECT 'removed', aim_id FROM removed;
+
+/* useraim users.aims.update */ WITH wanted (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT %(source)s::uuid, w.aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
+),
+absent AS MATERIALIZED (
+    SELECT w.aim_id FROM wanted w
+    LEFT JOIN user_aims m ON m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
+    WHERE m.role IS NULL
+),
+updated AS (
+    UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
+    WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
+        AND NOT EXISTS (SELECT 1 FROM absent) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+    RETURNING m.aim_id
+)
+SELECT 'absent' AS outcome, aim_id FROM absent
+UNION ALL
+SELECT 'updated', aim_id FROM updated;
+
+/* useraim users.count */ SELECT COUNT(*) FROM "users" WHERE "id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id"=ANY(%(where0_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "user_id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id"=ANY(%(where0_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(where1_ids)s::uuid[]));
+
+/* useraim users.create */ WITH added AS (
+    INSERT INTO users (id, name, email)
+    SELECT %(id)s, %(name)s, %(email)s WHERE NOT EXISTS (SELECT id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
+    ON CONFLICT  DO NOTHING
+    RETURNING id, name, email, created_at, updated_at
+)
+SELECT
+    CASE WHEN id IS NULL THEN (SELECT id FROM users WHERE id = %(id)s) END AS same_id,
+    CASE WHEN id IS NULL THEN (SELECT id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
+    id, name, email, created_at, updated_at
+FROM (SELECT 1) AS one LEFT JOIN added ON true;
+
+/* useraim users.create_many */ WITH new (id, name, email) AS MATERIALIZED (
+    SELECT n.id, name, email FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_name)s::text[]), pg_catalog.unnest(%(new_email)s::text[])) AS n (id, name, email)
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'users_pkey', t.id FROM users t WHERE t.id = ANY (%(ids)s::uuid[])
+    UNION ALL
+SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default")
+UNION ALL
+SELECT 'users_email_key', n.id FROM new n
+WHERE LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+),
+added AS (
+    INSERT INTO users (id, name, email)
+    SELECT n.id, name, email FROM new n WHERE NOT EXISTS (SELECT 1 FROM refused) ORDER BY n.id
+    RETURNING id, name, email, created_at, updated_at
+)
+SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.updated_at FROM added a FULL JOIN refused r ON false;
+
+/* useraim users.delete */ DELETE FROM "users" WHERE "id"=%(id)s RETURNING "id";
+
+/* useraim users.delete_many */ DELETE FROM "users" WHERE "id"=ANY(%(ids)s::uuid[]) RETURNING "id";
+
+/* useraim users.ensure */ INSERT INTO users (id, email, name)
+SELECT %(id)s, %(email)s, %(name)s WHERE NOT EXISTS (SELECT 1 FROM users u WHERE LOWER(LOWER("u"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
+ON CONFLICT DO NOTHING
+RETURNING id;
+
+/* useraim users.ensure (found) */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE LOWER(LOWER("email" COLLATE "C") COLLATE "default")=LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default");
+
+/* useraim users.exists */ SELECT "id" FROM "users" WHERE "id"=%(id)s;
+
+/* useraim users.find_by_email */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE LOWER(LOWER("email" COLLATE "C") COLLATE "default")=LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default");
+
+/* useraim users.find_many */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=ANY(%(ids)s::uuid[]);
+
+/* useraim users.get */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=%(id)s;
+
+/* useraim users.page */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id"=ANY(%(where0_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "user_id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id"=ANY(%(where0_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(where0_count)s::bigint) ORDER BY "created_at" ASC,"id" ASC LIMIT %(limit)s::bigint;
+
+/* useraim users.similar */ WITH mine AS MATERIALIZED (
+    SELECT aim_id FROM user_aims WHERE user_id = %(user)s
+),
+sharing AS MATERIALIZED (
+    SELECT user_id, count(*) AS shared FROM user_aims
+    WHERE aim_id IN (SELECT aim_id FROM mine) AND user_id <> %(user)s
+    GROUP BY user_id
+),
+holding AS MATERIALIZED (
+    SELECT user_id, count(*) AS held FROM user_aims
+    WHERE user_id IN (SELECT user_id FROM sharing)
+    GROUP BY user_id
+),
+alike AS MATERIALIZED (
+    SELECT s.user_id, s.shared::numeric / ((SELECT count(*) FROM mine) + h.held - s.shared) AS likeness
+    FROM sharing s JOIN holding h ON h.user_id = s.user_id
+)
+SELECT u.id, u.name, u.email, u.created_at, u.updated_at FROM alike l JOIN users u ON u.id = l.user_id ORDER BY l.likeness DESC, u.id LIMIT %(limit)s::bigint;
+
+/* useraim users.suggest_aims */ WITH mine AS MATERIALIZED (
+    SELECT aim_id FROM user_aims WHERE user_id = %(user)s
+),
+sharing AS MATERIALIZED (
+    SELECT user_id, count(*) AS shared FROM user_aims
+    WHERE aim_id IN (SELECT aim_id FROM mine) AND user_id <> %(user)s
+    GROUP BY user_id
+),
+holding AS MATERIALIZED (
+    SELECT user_id, count(*) AS held FROM user_aims
+    WHERE user_id IN (SELECT user_id FROM sharing)
+    GROUP BY user_id
+),
+alike AS MATERIALIZED (
+    SELECT s.user_id, s.shared::numeric / ((SELECT count(*) FROM mine) + h.held - s.shared) AS likeness
+    FROM sharing s JOIN holding h ON h.user_id = s.user_id
+),
+scores AS MATERIALIZED (
+    SELECT m.aim_id, sum(l.likeness) AS score FROM user_aims m JOIN alike l ON l.user_id = m.user_id
+    WHERE m.aim_id NOT IN (SELECT aim_id FROM mine)
+    GROUP BY m.aim_id
+)
+SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM scores s JOIN aims a ON a.id = s.aim_id ORDER BY s.score DESC, a.id LIMIT %(limit)s::bigint;
+
+/* useraim users.update */ WITH held AS MATERIALIZED (
+    SELECT id, name, email, created_at, updated_at FROM users WHERE id = %(id)s FOR NO KEY UPDATE
+),
+taken AS (
+    SELECT t.id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default") AND t.id <> %(id)s
+),
+updated AS (
+    UPDATE users t SET name = %(name)s::text, email = %(email)s::text, updated_at = now() FROM held h
+    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.name OPERATOR(pg_catalog.<>) %(name)s::text OR h.email OPERATOR(pg_catalog.<>) %(email)s::text)
+    RETURNING t.id, t.name, t.email, t.created_at, t.updated_at
+)
+SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, name, email, created_at, updated_at FROM updated
+UNION ALL
+SELECT (SELECT id FROM taken LIMIT 1), id, name, email, created_at, updated_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
+
