@@ -1,4 +1,4 @@
-"""All statements as they are sent, in statements.sql, which `make statements` writes: a change of SQL is seen as SQL."""
+"""All statements as they are sent, in statements.sql, which `make statements` writes: a change is seen as SQL."""
 
 import re
 from pathlib import Path
