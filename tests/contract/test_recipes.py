@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -24,7 +25,7 @@ def test_one_more_attribute_of_memberships_goes_through_every_route(tmp_path: Pa
         ["git", "apply", "--whitespace=nowarn", str(RECIPES / "attribute.patch")], cwd=tmp_path, check=True, timeout=60
     )
     with psycopg.connect(server) as conn:
-        parts = {**conninfo_to_dict(server), "host": conn.info.host, "port": conn.info.port}
+        parts: dict[str, Any] = {**conninfo_to_dict(server), "host": conn.info.host, "port": conn.info.port}
     settings = local.settings(psycopg.conninfo.make_conninfo(**parts))
     ran = subprocess.run(
         [

@@ -399,15 +399,30 @@ def test_no_more_statements_are_prepared_than_the_connection_allows(setting: Set
         assert len(prepared) <= 5 + 2  # those displaced by the last call are closed by the next one
 
 
-def test_what_discards_prepared_statements_is_noticed(setting: Setting) -> None:
+def goes_on(setting: Setting, discard: Any, statement: Callable[[psycopg.Connection[Any]], object]) -> bool:
+    """Say whether a prepared statement goes on to work after this, on a connection of its own."""
     with psycopg.connect(setting.conninfo, autocommit=True, prepare_threshold=0) as conn:
-        for discard in ("DISCARD ALL", "DEALLOCATE ALL"):
+        statement(conn)
+        conn.execute(discard, prepare=False)
+        try:
+            statement(conn)
+        except psycopg.errors.InvalidSqlStatementName:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("discard", ["DISCARD ALL", "DEALLOCATE ALL"])
+def test_what_discards_prepared_statements_is_noticed_where_psycopg_does(setting: Setting, discard: str) -> None:
+    psycopg_does = goes_on(setting, discard, lambda conn: conn.execute("SELECT true"))
+    assert goes_on(setting, discard, lambda conn: users.exists(conn, setting.user)) == psycopg_does
+
+
+def test_a_rollback_which_makes_psycopg_discard_them_is_noticed(setting: Setting) -> None:
+    with psycopg.connect(setting.conninfo, prepare_threshold=0) as conn:
+        for _ in range(3):
             assert users.exists(conn, setting.user)
-            conn.execute(discard)
-        with suppress(ZeroDivisionError), conn.transaction():
-            assert users.exists(conn, setting.user)
-            raise ZeroDivisionError
-        assert users.exists(conn, setting.user)
+            conn.execute("SELECT 1")
+            conn.rollback()
 
 
 def test_a_prepared_name_is_made_of_the_statement_so_that_it_is_never_another_one(setting: Setting) -> None:
