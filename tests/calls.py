@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from useraim import aims, user_aims, users
-from useraim.statement import Call
+from useraim.core.statement import Call
 from useraim.values import (
     Aim,
     AllOf,

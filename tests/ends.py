@@ -9,7 +9,7 @@ from uuid import UUID
 from tests.worlds import World
 from useraim import BrokenReference, aims, users
 from useraim.ids import new_id
-from useraim.relationship import ManyToMany
+from useraim.relation.relationship import ManyToMany
 from useraim.values import EditAim, EditUser, NewAim, NewUser
 
 Attributes: TypeAlias = tuple[str, tuple[str, ...], datetime]

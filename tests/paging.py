@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 from tests.worlds import World
-from useraim.operation import Operation
+from useraim.core.operation import Operation
 from useraim.page import Page
 
 T = TypeVar("T")

@@ -7,8 +7,8 @@ from typing import Any, ParamSpec, TypeVar, cast
 import psycopg
 from psycopg import AsyncConnection, Connection
 
-from useraim.operation import Operation
-from useraim.stream import Stream
+from useraim.core.operation import Operation
+from useraim.core.stream import Stream
 
 P = ParamSpec("P")
 T = TypeVar("T")

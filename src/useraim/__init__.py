@@ -17,7 +17,7 @@ from useraim.errors import (
 )
 from useraim.ids import AimId, UserId
 from useraim.page import Page
-from useraim.relationship import ManyToMany
+from useraim.relation.relationship import ManyToMany
 from useraim.validate import UNSET, Unset
 from useraim.values import (
     Aim,

@@ -13,11 +13,8 @@ import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.pq import TransactionStatus
 
-from useraim import filters, validate
-from useraim.accounts.user_aims import Row
-from useraim.errors import InvalidValue
-from useraim.memberships import ATTRIBUTES
-from useraim.operation import (
+from useraim import validate
+from useraim.core.operation import (
     AsyncDatabase,
     Database,
     Script,
@@ -27,10 +24,25 @@ from useraim.operation import (
     run_script,
     run_script_async,
 )
-from useraim.query import Q, table, to_char_utc
-from useraim.staging import COPY, DROP, STAGE, BulkResult, Overtaken, Rejected, checked, checked_async, packed, settle
-from useraim.statement import Parameters, named
-from useraim.tables import LINK_COLUMNS
+from useraim.core.pypika import Q, table, to_char_utc
+from useraim.core.statement import Parameters, named
+from useraim.errors import InvalidValue
+from useraim.relation import filters
+from useraim.relation.memberships import ATTRIBUTES
+from useraim.relation.pairs import Row
+from useraim.relation.stage import (
+    COPY,
+    DROP,
+    STAGE,
+    BulkResult,
+    Overtaken,
+    Rejected,
+    checked,
+    checked_async,
+    packed,
+    settle,
+)
+from useraim.relation.tables import LINK_COLUMNS
 from useraim.values import LinkFilter, OnMatch
 
 __all__ = ["BulkResult", "Rejected", "dump", "load"]

@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from useraim import validate
+from useraim.core.ordering import Key
 from useraim.errors import InvalidCursor, InvalidValue
-from useraim.ordering import Key
 from useraim.values import refuse_assignment
 
 T = TypeVar("T")

@@ -23,11 +23,11 @@ import psycopg
 from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
-from useraim import files
+from useraim.core import files
+from useraim.core.operation import AsyncDatabase, Database, is_async, run, run_async
+from useraim.core.rows import single, whole
+from useraim.core.statement import Call, Statement, first, from_file, literal, nothing
 from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
-from useraim.operation import AsyncDatabase, Database, is_async, run, run_async
-from useraim.rows import single, whole
-from useraim.statement import Call, Statement, first, from_file, literal, nothing
 
 _TURN: Final = int.from_bytes(b"useraim")  # the key of an advisory lock of PostgreSQL
 _WAITING: Final = _TURN + 1  # of another, shared by all that wait for their turn

@@ -18,8 +18,8 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.transaction import BaseTransaction
 
 from useraim import validate
+from useraim.core.operation import AsyncDatabase, Database, is_async
 from useraim.errors import is_retryable, is_undone
-from useraim.operation import AsyncDatabase, Database, is_async
 
 T = TypeVar("T")
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]

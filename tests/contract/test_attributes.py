@@ -11,8 +11,9 @@ import pytest
 
 from tests.ends import ENDS, End
 from tests.worlds import World
-from useraim import bulk, tables, user_aims, users
-from useraim.memberships import ATTRIBUTES
+from useraim import bulk, user_aims, users
+from useraim.relation import tables
+from useraim.relation.memberships import ATTRIBUTES
 from useraim.values import Link, Linked, NewUserAim, UserAim
 
 VALUES: Mapping[str, tuple[Any, Any]] = {

@@ -5,8 +5,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from useraim import memberships
-from useraim.tables import AIMS, LINK_COLUMNS, USERS, columns
+from useraim.relation import memberships
+from useraim.relation.tables import AIMS, LINK_COLUMNS, USERS, columns
 from useraim.values import UserAim
 
 CATALOGUE = """

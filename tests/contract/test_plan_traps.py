@@ -28,9 +28,9 @@ from useraim import (
     user_aims,
     users,
 )
-from useraim.operation import run
-from useraim.rows import single
-from useraim.statement import Call, Statement
+from useraim.core.operation import run
+from useraim.core.rows import single
+from useraim.core.statement import Call, Statement
 
 PEOPLE, GOALS, LINKS_OF_ONE, GIVEN = 2_000, 1_600, 1_200, 800
 ROWS = PEOPLE + GOALS + PEOPLE * 4 + LINKS_OF_ONE * 2

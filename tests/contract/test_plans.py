@@ -7,7 +7,7 @@ import psycopg
 import pytest
 
 from useraim import aims, user_aims, users
-from useraim.statement import Call
+from useraim.core.statement import Call
 from useraim.values import Aim, User
 
 Conn = psycopg.Connection[Any]

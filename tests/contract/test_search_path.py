@@ -14,9 +14,9 @@ import pytest
 
 from tests.calls import every_shape
 from useraim import NewAim, NewUser, NewUserAim, aims, bulk, schema, user_aims, users
-from useraim.operation import run
-from useraim.rows import single
-from useraim.statement import Statement
+from useraim.core.operation import run
+from useraim.core.rows import single
+from useraim.core.statement import Statement
 
 TYPES = ["uuid", "text", "timestamptz"]
 POLYMORPHIC = {

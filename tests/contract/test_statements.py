@@ -10,8 +10,8 @@ from psycopg.pq import ExecStatus
 from tests.calls import ID, LINK, MARK, OTHER, Shape, every_shape
 from tests.contract.snapshot import SNAPSHOT, rendered
 from useraim import aims, user_aims, users
-from useraim.operation import Operation
-from useraim.stream import Stream
+from useraim.core.operation import Operation
+from useraim.core.stream import Stream
 
 SHAPES = list(every_shape())
 RECORDS = "create_many get find_many exists update delete delete_many page count"

@@ -20,7 +20,8 @@ PROGRAM = """
 import sys
 import psycopg
 import useraim
-from useraim import files, schema, users
+from useraim import schema, users
+from useraim.core import files
 
 for path in (useraim.__file__, files.folder("sql"), files.folder("migrations")):
     assert str(path).startswith(sys.prefix), path

@@ -23,7 +23,8 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from tests.deadline import TooLong, within
 from tests.proxy import wire
-from useraim import AimId, NewAim, UserId, aims, operation, pipeline, users
+from useraim import AimId, NewAim, UserId, aims, users
+from useraim.core import operation, pipeline
 
 SENDING = {operation.__file__, pipeline.__file__}
 World = Literal["sync", "async"]

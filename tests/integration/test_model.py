@@ -21,8 +21,8 @@ from hypothesis.stateful import (
 
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End
 from useraim import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound, user_aims
+from useraim.core.operation import Operation
 from useraim.ids import new_id
-from useraim.operation import Operation
 from useraim.values import Changes, Link, NewUserAim, UserAim
 
 T = TypeVar("T")

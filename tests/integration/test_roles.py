@@ -11,7 +11,8 @@ from psycopg.errors import InsufficientPrivilege
 
 from tests.test_docs import environment
 from tests.worlds import World
-from useraim import aims, bulk, files, local, schema, users
+from useraim import aims, bulk, local, schema, users
+from useraim.core import files
 
 # Without what only psql understands.
 SCRIPT = re.sub(r"^\\.*$", "", files.sql("roles.sql"), flags=re.MULTILINE)

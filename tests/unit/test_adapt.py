@@ -9,9 +9,9 @@ import pytest
 from psycopg.pq import Format
 
 from useraim import user_aims, users
-from useraim.adapt import ADAPTERS, TextArray, pack_text, pack_texts
+from useraim.core.adapt import ADAPTERS, TextArray, pack_text, pack_texts
 from useraim.ids import AimId, UserId, new_id
-from useraim.staging import checked, packed
+from useraim.relation.stage import checked, packed
 from useraim.values import NewUserAim
 
 TEXT_ARRAY = 1009

@@ -11,9 +11,9 @@ from uuid import UUID
 import pytest
 
 from useraim import InvalidCursor, aims, user_aims, users
-from useraim.ordering import Key
+from useraim.core.ordering import Key
+from useraim.core.statement import Call
 from useraim.page import Page, Place, Window, seal, unseal, window
-from useraim.statement import Call
 from useraim.values import AllOf, AnyOf, Link, LinkFilter
 
 PLACE = (datetime(2024, 5, 17, 12, tzinfo=UTC), UUID("01890a5d-ac96-774b-bcce-b302099a8057"))

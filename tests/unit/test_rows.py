@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from useraim import Aim, AimId, Linked, User, UserAim, UserId
+from useraim.core.rows import maker, single, whole
 from useraim.ids import new_id
-from useraim.rows import maker, single, whole
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 USER = (UserId(new_id()), "Ana", "ana@example.org", NOW, NOW)

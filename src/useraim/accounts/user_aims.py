@@ -1,26 +1,28 @@
 """Memberships: the rows that join a user to an aim, with role, permissions and joined_at."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Any, TypeAlias, TypeVar, Unpack, cast
+from typing import Any, TypeVar, Unpack
 from uuid import UUID
 
-from useraim import by_pair, filters, memberships, ordering, validate
-from useraim.adapt import TextArray, UuidArray
+from useraim import validate
+from useraim.core import ordering
+from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.operation import operation
+from useraim.core.statement import Call, Statement, first, first_or_none, nothing
+from useraim.core.stream import Paged, stream_operation
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
 from useraim.ids import in_key_order, pairs_in_key_order
-from useraim.memberships import Given
-from useraim.operation import operation
 from useraim.page import Page, Place, Window, window
-from useraim.statement import Call, Statement, first, first_or_none, nothing
-from useraim.stream import Paged, stream_operation
-from useraim.tables import AIMS, USERS
+from useraim.relation import by_pair, filters, memberships
+from useraim.relation.memberships import Given
+from useraim.relation.pairs import PairRef, Row, arrays, checked, key_of, membership, one
+from useraim.relation.tables import USERS
 from useraim.values import (
     AimRef,
     Attributes,
     Changes,
     LinkFilter,
-    NewUserAim,
     OnMatch,
     Outcome,
     Pair,
@@ -30,9 +32,6 @@ from useraim.values import (
 )
 
 T = TypeVar("T")
-
-PairRef: TypeAlias = tuple[UserRef, AimRef]
-Row: TypeAlias = NewUserAim | UserAim | PairRef
 
 
 @operation
@@ -45,7 +44,7 @@ def create(
 
     Raises `AlreadyExists` when they are linked, and `BrokenReference` naming whichever of the two does not exist.
     """
-    user_id, aim_id = key = _key_of(user, aim)
+    user_id, aim_id = key = key_of(user, aim)
     given = memberships.check(attributes)
 
     def read(rows: list[tuple[Any, ...]]) -> UserAim:
@@ -62,26 +61,26 @@ def create(
 @operation
 def get(user: UserRef, aim: AimRef) -> Call[UserAim]:
     """Return the membership; `NotFound` when the two are not linked."""
-    key = _key_of(user, aim)
-    return by_pair.GET.call(lambda rows: _one_of(key, rows), _key(key))
+    key = key_of(user, aim)
+    return by_pair.GET.call(lambda rows: _one_of(key, rows), one(key))
 
 
 @operation
 def find(user: UserRef, aim: AimRef) -> Call[UserAim | None]:
     """Return the membership, or None when the two are not linked."""
-    return by_pair.GET.call(first_or_none, _key(_key_of(user, aim)))
+    return by_pair.GET.call(first_or_none, one(key_of(user, aim)))
 
 
 @operation
 def find_many(pairs: Iterable[PairRef]) -> Call[list[UserAim | None]]:
     """Return a membership for each pair in the order asked, None where the two are not linked."""
-    keys = _pairs(pairs)
+    keys = checked(pairs)
 
     def read(rows: list[UserAim]) -> list[UserAim | None]:
         found: dict[Pair, UserAim] = {(row.user_id, row.aim_id): row for row in rows}
         return [found.get(key) for key in keys]
 
-    return by_pair.FIND_MANY.call(read, _key_arrays(pairs_in_key_order(set(keys)))) if keys else nothing([])
+    return by_pair.FIND_MANY.call(read, arrays(pairs_in_key_order(set(keys)))) if keys else nothing([])
 
 
 @operation
@@ -96,7 +95,7 @@ def update(
 
     Raises `NotFound`, and `Conflict` when `if_role` is given and the role is another one by now.
     """
-    key = _key_of(user, aim)
+    key = key_of(user, aim)
     given = memberships.check(attributes)
     expected = None if if_role is None else validate.role(if_role, "if_role")
 
@@ -106,7 +105,7 @@ def update(
             raise Conflict(f"the role is {row.role!r}, not {expected!r}")
         return row
 
-    parameters = {**_key(key), **memberships.bound(given), **({} if expected is None else {"if_role": expected})}
+    parameters = {**one(key), **memberships.bound(given), **({} if expected is None else {"if_role": expected})}
     return by_pair.update(tuple(given), expected is not None).call(read, parameters)
 
 
@@ -125,13 +124,13 @@ def revoke(user: UserRef, aim: AimRef, permissions: Texts) -> Call[UserAim]:
 @operation
 def delete(user: UserRef, aim: AimRef) -> Call[bool]:
     """Unlink the two; say whether they were linked."""
-    return by_pair.DELETE.call(bool, _key(_key_of(user, aim)))
+    return by_pair.DELETE.call(bool, one(key_of(user, aim)))
 
 
 @operation
 def delete_many(pairs: Iterable[PairRef]) -> Call[tuple[tuple[UUID, UUID], ...]]:
     """Unlink pairs; return those really unlinked, in input order."""
-    keys = list(dict.fromkeys(_pairs(pairs)))
+    keys = list(dict.fromkeys(checked(pairs)))
 
     def read(rows: list[Pair]) -> tuple[Pair, ...]:
         gone = set(rows)
@@ -139,7 +138,7 @@ def delete_many(pairs: Iterable[PairRef]) -> Call[tuple[tuple[UUID, UUID], ...]]
 
     if not keys:
         return nothing(())
-    return by_pair.DELETE_MANY.call(read, _key_arrays(pairs_in_key_order(keys))).by_key()
+    return by_pair.DELETE_MANY.call(read, arrays(pairs_in_key_order(keys))).by_key()
 
 
 @operation
@@ -165,7 +164,7 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
         outcomes: dict[Pair, Any] = {(user, aim): outcome for outcome, user, aim in rows}
         return [outcomes.get(key, "unchanged") for key, _ in keyed]
 
-    parameters = {**_key_arrays(keys), **memberships.arrays(attributes, shape)}
+    parameters = {**arrays(keys), **memberships.arrays(attributes, shape)}
     return by_pair.put(shape, on_match).call(read, parameters) if keys else nothing([])
 
 
@@ -225,39 +224,6 @@ def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Pa
     return Paged(partial(_page_call, link=link, parameters=parameters, descending=descending), _place, descending)
 
 
-def _key_of(user: object, aim: object) -> Pair:
-    return USERS.id(user, "user_id"), AIMS.id(aim, "aim_id")
-
-
-def _pair(pair: object) -> Pair:
-    match pair:
-        case UserAim():
-            return pair.user_id, pair.aim_id
-        case tuple() | list() if len(two := cast("Sequence[object]", pair)) == 2:
-            return _key_of(two[0], two[1])
-        case _:
-            raise InvalidValue("pairs", "a pair of a user and an aim is needed")
-
-
-def _pairs(pairs: object) -> list[Pair]:
-    return [_pair(pair) for pair in validate.collection(pairs, "pairs")]
-
-
-def membership(row: object) -> tuple[Pair, Given]:
-    """Check a row to write: its pair, and the attributes it gives."""
-    if isinstance(row, NewUserAim | UserAim):
-        return _key_of(row.user_id, row.aim_id), memberships.given_by(row)
-    return _pair(row), {}
-
-
-def _key(pair: Pair) -> dict[str, object]:
-    return {"user_id": pair[0], "aim_id": pair[1]}
-
-
-def _key_arrays(keys: list[Pair]) -> dict[str, object]:
-    return {"user_ids": UuidArray(user for user, _ in keys), "aim_ids": UuidArray(aim for _, aim in keys)}
-
-
 def _one_of(key: Pair, rows: list[T]) -> T:
     if not rows:
         raise NotFound("user_aims", (key,))
@@ -275,9 +241,9 @@ def _refusal(rows: list[tuple[str, UUID, UUID]]) -> Exception:
 def _permit(
     statement: Statement[tuple[bool, UserAim]], user: UserRef, aim: AimRef, permissions: Texts
 ) -> Call[UserAim]:
-    key = _key_of(user, aim)
+    key = key_of(user, aim)
     named = TextArray(dict.fromkeys(validate.permissions(permissions)))
-    return statement.call(lambda rows: _one_of(key, rows)[1], {**_key(key), "permissions": named})
+    return statement.call(lambda rows: _one_of(key, rows)[1], {**one(key), "permissions": named})
 
 
 def _page_call(

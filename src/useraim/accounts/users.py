@@ -3,16 +3,16 @@
 from typing import Final
 
 from useraim import validate
+from useraim.core.operation import operation
+from useraim.core.pypika import Q, folded, param, table
+from useraim.core.rows import maker, single
+from useraim.core.statement import Call, Statement, first_or_none, from_file, together
 from useraim.errors import Conflict
 from useraim.ids import AimId, UserId, new_id
-from useraim.operation import operation
 from useraim.page import MOST
-from useraim.query import Q, folded, param, table
-from useraim.records import Records
-from useraim.relationship import ManyToMany
-from useraim.rows import maker, single
-from useraim.statement import Call, Statement, first_or_none, from_file, together
-from useraim.tables import AIMS, USERS
+from useraim.relation.records import Records
+from useraim.relation.relationship import ManyToMany
+from useraim.relation.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
 from useraim.values import Aim, AimRef, EditAim, NewAim, NewUser, User, UserRef
 

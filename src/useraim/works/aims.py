@@ -2,12 +2,12 @@
 
 from typing import Final
 
+from useraim.core.operation import operation
+from useraim.core.statement import Call
 from useraim.ids import AimId, UserId
-from useraim.operation import operation
-from useraim.records import Records
-from useraim.relationship import ManyToMany
-from useraim.statement import Call
-from useraim.tables import AIMS, USERS
+from useraim.relation.records import Records
+from useraim.relation.relationship import ManyToMany
+from useraim.relation.tables import AIMS, USERS
 from useraim.validate import UNSET, Unset
 from useraim.values import Aim, AimRef, EditUser, NewAim, NewUser, User, UserRef
 

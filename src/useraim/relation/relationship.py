@@ -5,11 +5,12 @@ from functools import partial
 from typing import Any, Generic, TypeVar, Unpack
 from uuid import UUID
 
-from useraim import filters, memberships, reading, tables, validate, writing
-from useraim.operation import method
+from useraim import validate
+from useraim.core.operation import method
+from useraim.core.statement import Call
+from useraim.core.stream import Paged, stream_method
 from useraim.page import Page, window
-from useraim.statement import Call
-from useraim.stream import Paged, stream_method
+from useraim.relation import filters, memberships, reading, tables, writing
 from useraim.values import Aim, Attributes, Changes, Link, Linked, LinkFilter, OnMatch, User
 
 SId = TypeVar("SId", bound=UUID)

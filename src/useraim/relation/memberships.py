@@ -7,9 +7,9 @@ from itertools import chain
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from useraim import validate
-from useraim.adapt import TextArray, TimeArray
-from useraim.rows import whole
-from useraim.statement import Statement, assigned, differs, from_file, listed, rows_from
+from useraim.core.adapt import TextArray, TimeArray
+from useraim.core.rows import whole
+from useraim.core.statement import Statement, assigned, differs, from_file, listed, rows_from
 from useraim.validate import UNSET, Unset
 
 Given: TypeAlias = Mapping[str, Any]

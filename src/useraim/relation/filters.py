@@ -7,18 +7,20 @@ Of the forms that mean the same, these are the ones that Citus accepts for its r
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
-from useraim import query, tables, validate
-from useraim.adapt import TextArray, UuidArray
+from useraim import validate
+from useraim.core import pypika
+from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.pypika import Q, among, count, exists, negate, param, same
 from useraim.errors import InvalidValue
 from useraim.ids import in_key_order
-from useraim.query import Q, among, count, exists, negate, param, same
+from useraim.relation import tables
 from useraim.values import AllOf, AnyOf, CountBetween, Exactly, LinkFilter, NoneOf
 
 LinkShape: TypeAlias = tuple[str, ...]
 Kind: TypeAlias = Literal["any", "all", "none", "exactly", "count", "at most"]
 End: TypeAlias = tables.Table[Any]
 
-USER_AIMS = query.table("user_aims")
+USER_AIMS = pypika.table("user_aims")
 MOST = 20
 """Conditions of one call: the server plans them in under 0.1 s, 100 of a kind in up to a second, 200 in seconds."""
 
@@ -49,8 +51,8 @@ def link_criteria(
     """Render a filter on a table or alias of user_aims; `through` is the function of joined_at that is indexed."""
     joined_at = through(links.joined_at)
     criteria: dict[str, Callable[[str], Any]] = {
-        "roles": lambda name: query.among_texts(links.role, name),
-        "permissions": lambda name: query.contains(links.permissions, name),
+        "roles": lambda name: pypika.among_texts(links.role, name),
+        "permissions": lambda name: pypika.contains(links.permissions, name),
         "joined_from": lambda name: joined_at >= through(param(name, "timestamptz")),
         "joined_before": lambda name: joined_at < through(param(name, "timestamptz")),
     }

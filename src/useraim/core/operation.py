@@ -27,9 +27,9 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.pq import PipelineStatus
 
+from useraim.core.pipeline import AsyncPipelineCursor, Exchange, PipelineCursor, refuse_busy, settle
+from useraim.core.statement import Call
 from useraim.errors import translate
-from useraim.pipeline import AsyncPipelineCursor, Exchange, PipelineCursor, refuse_busy, settle
-from useraim.statement import Call
 from useraim.validate import UNSET
 
 P = ParamSpec("P")

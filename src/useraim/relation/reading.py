@@ -5,16 +5,18 @@ from functools import cache, lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from useraim import filters, ordering, validate
-from useraim.adapt import UuidArray
-from useraim.filters import LinkShape
-from useraim.ordering import Key
+from useraim import validate
+from useraim.core import ordering
+from useraim.core.adapt import UuidArray
+from useraim.core.ordering import Key
+from useraim.core.pypika import Q, among, coalesce, direction, exists, param, row_number, table, uuid_send
+from useraim.core.pypika import count as size
+from useraim.core.rows import MakeRow, maker, single, whole
+from useraim.core.statement import Call, Statement, first, from_file, nothing
 from useraim.page import Page, Place, Window
-from useraim.query import Q, among, coalesce, direction, exists, param, row_number, table, uuid_send
-from useraim.query import count as size
-from useraim.rows import MakeRow, maker, single, whole
-from useraim.statement import Call, Statement, first, from_file, nothing
-from useraim.tables import LINK_COLUMNS, Ends, Table
+from useraim.relation import filters
+from useraim.relation.filters import LinkShape
+from useraim.relation.tables import LINK_COLUMNS, Ends, Table
 from useraim.values import Linked, LinkFilter
 
 _LINKS = table("user_aims", "m")

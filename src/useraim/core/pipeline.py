@@ -25,9 +25,9 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, Pipeline
 from psycopg.pq.abc import PGconn, PGresult
 from psycopg.rows import tuple_row
 
-from useraim.adapt import ADAPTERS, Context
+from useraim.core.adapt import ADAPTERS, Context
+from useraim.core.statement import Parameters, Statement, Step
 from useraim.errors import InvalidValue
-from useraim.statement import Parameters, Statement, Step
 
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
 

@@ -6,9 +6,9 @@ from typing import Any, Generic, LiteralString, Protocol, TypeAlias, TypeVar, ca
 
 from psycopg.adapt import PyFormat
 
-from useraim import files
+from useraim.core import files
+from useraim.core.rows import MakeRow
 from useraim.errors import Error
-from useraim.rows import MakeRow
 
 Row = TypeVar("Row")
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from useraim import validate
+from useraim.core.pypika import Tuple, direction, param, same
 from useraim.errors import InvalidValue
-from useraim.query import Tuple, direction, param, same
 
 
 class Key(NamedTuple):

@@ -4,14 +4,15 @@ from functools import cache, lru_cache
 from typing import Any, Final
 from uuid import UUID
 
-from useraim import filters, memberships, ordering
-from useraim.memberships import Shape
-from useraim.ordering import Key
-from useraim.query import Q, false, in_utc, param, table
-from useraim.query import count as number
-from useraim.rows import maker, single, whole
-from useraim.statement import Statement, assigned, differs, from_file, listed
-from useraim.tables import LINK_COLUMNS, columns
+from useraim.core import ordering
+from useraim.core.ordering import Key
+from useraim.core.pypika import Q, false, in_utc, param, table
+from useraim.core.pypika import count as number
+from useraim.core.rows import maker, single, whole
+from useraim.core.statement import Statement, assigned, differs, from_file, listed
+from useraim.relation import filters, memberships
+from useraim.relation.memberships import Shape
+from useraim.relation.tables import LINK_COLUMNS, columns
 from useraim.values import Pair, UserAim
 
 _COLUMNS: Final = columns(UserAim)

@@ -6,10 +6,10 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from useraim import validate
+from useraim.core.ordering import CREATED_AT, Key
+from useraim.core.pypika import folded
+from useraim.core.pypika import table as rows_of
 from useraim.ids import distinct
-from useraim.ordering import CREATED_AT, Key
-from useraim.query import folded
-from useraim.query import table as rows_of
 from useraim.values import Aim, User, UserAim
 
 R = TypeVar("R", bound=User | Aim)

@@ -5,20 +5,22 @@ from functools import cache, lru_cache, partial
 from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
-from useraim import filters, ordering, tables, validate
-from useraim.adapt import UuidArray
-from useraim.creating import creation_arrays, creation_statement, creations, refuse_taken
+from useraim import validate
+from useraim.core import ordering
+from useraim.core.adapt import UuidArray
+from useraim.core.operation import method
+from useraim.core.ordering import ID
+from useraim.core.pypika import Q, among, count, folded, param
+from useraim.core.pypika import table as rows_of
+from useraim.core.rows import maker, single, whole
+from useraim.core.statement import Call, Statement, assigned, differs, first, first_or_none, from_file, nothing
+from useraim.core.stream import Paged, stream_method
 from useraim.errors import AlreadyExists, NotFound
-from useraim.filters import Shape
 from useraim.ids import in_key_order
-from useraim.operation import method
-from useraim.ordering import ID
 from useraim.page import Page, Place, Window, window
-from useraim.query import Q, among, count, folded, param
-from useraim.query import table as rows_of
-from useraim.rows import maker, single, whole
-from useraim.statement import Call, Statement, assigned, differs, first, first_or_none, from_file, nothing
-from useraim.stream import Paged, stream_method
+from useraim.relation import filters, tables
+from useraim.relation.creating import creation_arrays, creation_statement, creations, refuse_taken
+from useraim.relation.filters import Shape
 from useraim.values import Aim, Condition, User
 
 Id = TypeVar("Id", bound=UUID)

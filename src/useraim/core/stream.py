@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import update_wrapper
 from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
-from useraim.operation import AsyncDatabase, Database, is_async, run, run_async
+from useraim.core.operation import AsyncDatabase, Database, is_async, run, run_async
+from useraim.core.statement import Call
 from useraim.page import MOST, Page, Place, Window
-from useraim.statement import Call
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -5,16 +5,17 @@ from functools import cache
 from typing import Any, TypeAlias, cast
 from uuid import UUID
 
-from useraim import memberships, validate
-from useraim.adapt import TextArray, UuidArray
-from useraim.creating import creation_arrays, creation_statement, creations, refuse_taken
+from useraim import validate
+from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.pypika import Q, among, param, table
+from useraim.core.rows import single, whole
+from useraim.core.statement import Call, Statement, assigned, differs, from_file, listed, nothing, rows_from
 from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
 from useraim.ids import in_key_order
-from useraim.memberships import ATTRIBUTES, Given, Shape
-from useraim.query import Q, among, param, table
-from useraim.rows import single, whole
-from useraim.statement import Call, Statement, assigned, differs, from_file, listed, nothing, rows_from
-from useraim.tables import LINK_COLUMNS, USERS, Ends
+from useraim.relation import memberships
+from useraim.relation.creating import creation_arrays, creation_statement, creations, refuse_taken
+from useraim.relation.memberships import ATTRIBUTES, Given, Shape
+from useraim.relation.tables import LINK_COLUMNS, USERS, Ends
 from useraim.values import Changes, Link, Linked
 
 Wanted: TypeAlias = dict[int, tuple[UUID, Given]]

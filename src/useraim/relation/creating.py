@@ -4,12 +4,12 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from useraim import validate
-from useraim.adapt import TextArray, UuidArray
+from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.rows import whole
+from useraim.core.statement import Statement, from_file, rows_from
 from useraim.errors import AlreadyExists
 from useraim.ids import in_key_order, new_id
-from useraim.rows import whole
-from useraim.statement import Statement, from_file, rows_from
-from useraim.tables import Table
+from useraim.relation.tables import Table
 
 Creations: TypeAlias = dict[UUID, dict[str, Any]]
 

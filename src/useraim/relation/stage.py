@@ -8,15 +8,15 @@ from struct import Struct
 from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
-from useraim import csvfile, memberships
-from useraim.accounts.user_aims import membership
-from useraim.adapt import pack_text, pack_texts, pack_time
+from useraim.core.adapt import pack_text, pack_texts, pack_time
+from useraim.core.operation import Script
+from useraim.core.rows import single, whole
+from useraim.core.statement import Statement, assigned, differs, first, from_file, listed, named
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, InvalidValue
 from useraim.ids import in_key_order
-from useraim.memberships import ATTRIBUTES, Given
-from useraim.operation import Script
-from useraim.rows import single, whole
-from useraim.statement import Statement, assigned, differs, first, from_file, listed, named
+from useraim.relation import csvfile, memberships
+from useraim.relation.memberships import ATTRIBUTES, Given
+from useraim.relation.pairs import membership
 from useraim.values import OnMatch, Pair
 
 T = TypeVar("T")

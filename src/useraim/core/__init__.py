@@ -1,0 +1,1 @@
+"""How calls are made and travel: knows no table, a small library by itself."""

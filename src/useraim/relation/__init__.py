@@ -1,0 +1,1 @@
+"""The relation: the tables, and the SQL of their records and links."""
