@@ -118,4 +118,4 @@ def test_every_target_named_is_in_the_makefile() -> None:
 def test_every_file_that_contributing_names_is_there() -> None:
     text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     names = {name for name in re.findall(r"`([\w/]+\.py)`", text) if not name.startswith("tests/")}
-    assert [name for name in names if not (ROOT / "src" / "useraim" / name).exists()] == []
+    assert [name for name in names if not any((ROOT / "src" / "useraim").rglob(name))] == []
