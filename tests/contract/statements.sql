@@ -80,7 +80,7 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
 
 /* useraim aims.users.clear */ DELETE FROM "user_aims" WHERE "aim_id"=%(source)s RETURNING "user_id";
 
-/* useraim aims.users.common */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id" IN (SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(sources)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(count)s::bigint) ORDER BY "name","id";
+/* useraim aims.users.common */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=ANY(ARRAY((SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(sources)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "name","id";
 
 /* useraim aims.users.count */ SELECT uuid_send("m"."aim_id"),COUNT(*) FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."aim_id";
 
@@ -170,14 +170,15 @@ SELECT 'added', id FROM added;
 
 /* useraim aims.users.load */ WITH links (source, far, role, permissions, joined_at, place) AS MATERIALIZED (
 SELECT "n"."aim_id","n"."user_id","n"."role","n"."permissions","n"."joined_at","n"."place" FROM (SELECT "m"."aim_id","m"."user_id","m"."role","m"."permissions","m"."joined_at",ROW_NUMBER() OVER(PARTITION BY "m"."aim_id" ORDER BY "f"."created_at" DESC,"m"."user_id" DESC) "place" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz) "n" WHERE "n"."place">%(offset)s::bigint AND "n"."place"<=COALESCE(%(last)s::bigint,"n"."place")
+ORDER BY 6 ASC NULLS FIRST, 2 ASC
 )
 SELECT uuid_send(r.source), uuid_send(r.far), role, permissions, joined_at, id, name, email, created_at, updated_at
 FROM (
-    SELECT source, far, role, permissions, joined_at, place, NULL, NULL, NULL, NULL, NULL FROM links
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, id, name, email, created_at, updated_at FROM users WHERE id = ANY (ARRAY(SELECT DISTINCT far FROM links))
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, id, name, email, created_at, updated_at FROM users WHERE id IN (SELECT far FROM links)
+    SELECT source, far, role, permissions, joined_at, place, NULL, NULL, NULL, NULL, NULL FROM links
 ) AS r (source, far, role, permissions, joined_at, place, id, name, email, created_at, updated_at)
-ORDER BY r.place ASC, r.far ASC;
+ORDER BY r.place ASC NULLS FIRST, r.far ASC;
 
 /* useraim aims.users.of */ SELECT "m"."role","m"."permissions","m"."joined_at","f"."id","f"."name","f"."email","f"."created_at","f"."updated_at" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=%(source)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz ORDER BY "f"."created_at" DESC,"m"."user_id" DESC LIMIT %(last)s::bigint-%(offset)s::bigint OFFSET %(offset)s::bigint;
 
@@ -374,7 +375,7 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
 
 /* useraim users.aims.clear */ DELETE FROM "user_aims" WHERE "user_id"=%(source)s RETURNING "aim_id";
 
-/* useraim users.aims.common */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(sources)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(count)s::bigint) ORDER BY "title","id";
+/* useraim users.aims.common */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=ANY(ARRAY((SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(sources)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "title","id";
 
 /* useraim users.aims.count */ SELECT uuid_send("m"."user_id"),COUNT(*) FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."user_id";
 
@@ -450,14 +451,15 @@ SELECT 'added', id FROM added;
 
 /* useraim users.aims.load */ WITH links (source, far, role, permissions, joined_at, place) AS MATERIALIZED (
 SELECT "n"."user_id","n"."aim_id","n"."role","n"."permissions","n"."joined_at","n"."place" FROM (SELECT "m"."user_id","m"."aim_id","m"."role","m"."permissions","m"."joined_at",ROW_NUMBER() OVER(PARTITION BY "m"."user_id" ORDER BY "f"."created_at" DESC,"m"."aim_id" DESC) "place" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz) "n" WHERE "n"."place">%(offset)s::bigint AND "n"."place"<=COALESCE(%(last)s::bigint,"n"."place")
+ORDER BY 6 ASC NULLS FIRST, 2 ASC
 )
 SELECT uuid_send(r.source), uuid_send(r.far), role, permissions, joined_at, id, title, description, created_at, updated_at
 FROM (
-    SELECT source, far, role, permissions, joined_at, place, NULL, NULL, NULL, NULL, NULL FROM links
+    SELECT NULL, NULL, NULL, NULL, NULL, NULL, id, title, description, created_at, updated_at FROM aims WHERE id = ANY (ARRAY(SELECT DISTINCT far FROM links))
     UNION ALL
-    SELECT NULL, NULL, NULL, NULL, NULL, NULL, id, title, description, created_at, updated_at FROM aims WHERE id IN (SELECT far FROM links)
+    SELECT source, far, role, permissions, joined_at, place, NULL, NULL, NULL, NULL, NULL FROM links
 ) AS r (source, far, role, permissions, joined_at, place, id, title, description, created_at, updated_at)
-ORDER BY r.place ASC, r.far ASC;
+ORDER BY r.place ASC NULLS FIRST, r.far ASC;
 
 /* useraim users.aims.of */ SELECT "m"."role","m"."permissions","m"."joined_at","f"."id","f"."title","f"."description","f"."created_at","f"."updated_at" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=%(source)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz ORDER BY "f"."created_at" DESC,"m"."aim_id" DESC LIMIT %(last)s::bigint-%(offset)s::bigint OFFSET %(offset)s::bigint;
 

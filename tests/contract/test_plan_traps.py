@@ -133,7 +133,7 @@ TRAPS = {
 
 FOLLOWING_STATISTICS = {
     "users.page, any", "users.page, none", "users.page, exactly", "aims.count, none",
-    "users.aims.direct_control", "aims.users.load", "aims.users.load, limited", "aims.users.common",
+    "users.aims.direct_control",
 }  # fmt: skip
 """Joins of which the planner chooses the kind. It errs while it takes a table of thousands for one of one row, until
 ANALYZE, autovacuum's within a minute, looks at it; forms that leave it no choice are slow where it is right."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.conftest import ROOT
 from useraim import local
@@ -26,7 +26,7 @@ def test_one_more_attribute_of_memberships_goes_through_every_route(tmp_path: Pa
     )
     with psycopg.connect(server) as conn:
         parts: dict[str, Any] = {**conninfo_to_dict(server), "host": conn.info.host, "port": conn.info.port}
-    settings = local.settings(psycopg.conninfo.make_conninfo(**parts))
+    settings = local.settings(make_conninfo(**parts))
     ran = subprocess.run(
         [
             sys.executable,

@@ -21,6 +21,7 @@ row_number: Any = analytics.RowNumber
 uuid_send: Any = pypika.CustomFunction("uuid_send", ["id"])
 
 _any: Any = pypika.CustomFunction("ANY", ["array"])
+_array: Any = pypika.CustomFunction("ARRAY", ["rows"])
 
 
 def same(term: Any) -> Any:
@@ -66,6 +67,11 @@ def param(name: str, cast_to: str = "") -> Any:
 def among(term: Any, name: str) -> Any:
     """Compare an id with an array of any length, also none, in one parameter."""
     return term == _any(param(name, "uuid[]"))
+
+
+def among_rows(term: Any, rows: Any) -> Any:
+    """Compare an id with those that a query gives, as one array: that leaves the planner no join to choose wrongly."""
+    return term == _any(_array(rows))
 
 
 def among_texts(term: Any, name: str) -> Any:

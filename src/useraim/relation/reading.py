@@ -9,7 +9,7 @@ from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import UuidArray
 from useraim.core.ordering import Key
-from useraim.core.pypika import Q, among, coalesce, direction, exists, param, row_number, table, uuid_send
+from useraim.core.pypika import Q, among, among_rows, coalesce, direction, exists, param, row_number, table, uuid_send
 from useraim.core.pypika import count as size
 from useraim.core.rows import MakeRow, maker, single, whole
 from useraim.core.statement import Call, Statement, first, from_file, nothing
@@ -80,14 +80,16 @@ def load(
     make = _record_maker(ends.far)
 
     def read(rows: list[tuple[Any, ...]]) -> dict[Any, list[Linked[Any]]]:
-        records = [make(row[_OF_RECORD:]) for row in rows if row[0] is None]
-        found = {record.id.int.to_bytes(16): record for record in records}
         result: dict[Any, list[Linked[Any]]] = {source: [] for source in sources}
-        lists = {source.int.to_bytes(16): linked for source, linked in result.items()}
+        add = {source.int.to_bytes(16): linked.append for source, linked in result.items()}
+        found: dict[bytes, Any] = {}
         for row in rows:
+            if row[0] is None:
+                record = make(row[_OF_RECORD:])
+                found[record.id.int.to_bytes(16)] = record
             # On a cluster each part of a statement has a snapshot of its own: what vanished took its links along.
-            if row[0] is not None and (record := found.get(row[1])):
-                lists[row[0]].append(_make_linked((record, *row[2:_OF_RECORD])))
+            elif record := found.get(row[1]):
+                add[row[0]](_make_linked((record, *row[2:_OF_RECORD])))
         return result
 
     parameters = {"sources": UuidArray(sources), **filters.link_parameters(link), **within.parameters}
@@ -217,6 +219,7 @@ def _load(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[tu
         table=ends.far.name,
         columns=ends.far.listed(),
         no_columns=_nulls(ends.far.columns),
+        number=str(_OF_RECORD + 1),
         direction="DESC" if by.descending and not limited else "ASC",
     )
     return Statement(f"{ends.name}.load", query, whole)
@@ -271,5 +274,6 @@ def _common(ends: Ends) -> Statement[Any]:
     key = links.field(ends.far.link)
     held = Q.from_(links).select(key).where(among(links.field(ends.source.link), "sources"))
     held = held.groupby(key).having(size == param("count", "bigint"))
-    query = Q.from_(far).select(*ends.far.columns).where(far.id.isin(held)).orderby(far.field(ends.far.label), far.id)
+    query = Q.from_(far).select(*ends.far.columns).where(among_rows(far.id, held))
+    query = query.orderby(far.field(ends.far.label), far.id)
     return Statement(f"{ends.name}.common", query, maker(ends.far.row))
