@@ -20,7 +20,7 @@ refused (reason, id) AS MATERIALIZED (
     {taken}
 ),
 removed AS (
-    DELETE FROM {far} f WHERE f.id IN (SELECT id FROM held) AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.id = f.id)
+    DELETE FROM {far} WHERE id IN (SELECT id FROM held EXCEPT SELECT id FROM kept)
         AND NOT EXISTS (SELECT 1 FROM refused)
     RETURNING id
 ),

@@ -140,7 +140,7 @@ WHERE LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") IN (
 )
 ),
 removed AS (
-    DELETE FROM users f WHERE f.id IN (SELECT id FROM held) AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.id = f.id)
+    DELETE FROM users WHERE id IN (SELECT id FROM held EXCEPT SELECT id FROM kept)
         AND NOT EXISTS (SELECT 1 FROM refused)
     RETURNING id
 ),
@@ -421,7 +421,7 @@ refused (reason, id) AS MATERIALIZED (
     
 ),
 removed AS (
-    DELETE FROM aims f WHERE f.id IN (SELECT id FROM held) AND NOT EXISTS (SELECT 1 FROM kept k WHERE k.id = f.id)
+    DELETE FROM aims WHERE id IN (SELECT id FROM held EXCEPT SELECT id FROM kept)
         AND NOT EXISTS (SELECT 1 FROM refused)
     RETURNING id
 ),
