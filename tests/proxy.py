@@ -22,9 +22,11 @@ class Wire:
         self.port: int = self.listener.getsockname()[1]
         self._lock = threading.Lock()
         self._sockets = [self.listener]
+        self._closed = False
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        self._closed = True
         for one in self._sockets:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
@@ -42,9 +44,18 @@ class Wire:
                 client, _ = self.listener.accept()
             except OSError:
                 return
-            server = self._connect()
+            self._sockets.append(client)
+            try:
+                server = self._connect()
+            except OSError:
+                client.close()
+                continue
+            self._sockets.append(server)
+            if self._closed:  # meanwhile: nobody closes these two any more
+                client.close()
+                server.close()
+                return
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._sockets += [client, server]
             answered = threading.Event()
             answered.set()
             for source, target, is_client in ((client, server, True), (server, client, False)):

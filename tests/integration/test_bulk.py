@@ -1056,7 +1056,7 @@ def test_a_failure_of_the_callers_code_gives_the_pool_a_usable_connection_back(
 
 def test_an_interrupt_at_any_line_leaves_all_or_nothing_and_a_usable_connection(database: str, others: Others) -> None:
     """At every line of the code of bulk loads in turn, as a signal handler would; leaving a `with` excepted."""
-    own = ("/useraim/bulk.py", "/useraim/staging.py", "/useraim/csvfile.py")
+    own = ("/useraim/bulk.py", "/useraim/relation/stage.py", "/useraim/relation/csvfile.py")
     places = set[tuple[str, int]]()
 
     def tracer(at: int) -> Callable[[FrameType, str, Any], Any]:
