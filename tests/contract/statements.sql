@@ -55,6 +55,10 @@ SELECT (SELECT id FROM taken LIMIT 1), id, title, description, created_at, updat
 
 /* useraim aims.users (lock) */ SELECT useraim_lock_aim(%(source)s);
 
+/* useraim aims.users (lock_far) */ SELECT useraim_lock_users(%(ids)s::uuid[]);
+
+/* useraim aims.users (lock_links) */ SELECT useraim_lock_aim_links(%(source)s, %(far)s::uuid[]);
+
 /* useraim aims.users.append */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
@@ -349,6 +353,10 @@ UNION ALL
 SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
 
 /* useraim users.aims (lock) */ SELECT useraim_lock_user(%(source)s);
+
+/* useraim users.aims (lock_far) */ SELECT useraim_lock_aims(%(ids)s::uuid[]);
+
+/* useraim users.aims (lock_links) */ SELECT useraim_lock_user_links(%(source)s, %(far)s::uuid[]);
 
 /* useraim users.aims.append */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)

@@ -504,6 +504,45 @@ class TestTheSecondOfTwo:
         assert caught.value.ids == (far[1].id,)
         assert {role for role, _, _ in end.links(setup, source).values()} == {"before"}
 
+    @pytest.mark.parametrize(
+        "removing", ["delete", "delete_many", "remove from the other end", "delete the far record"]
+    )
+    def test_does_not_take_a_link_that_is_just_being_removed_for_an_unchanged_one(
+        self, race: Racers, setup: World, end: End, linked: tuple[Any, list[Any]], removing: str
+    ) -> None:
+        """Those who remove single links lock no source: an update meets them at the link itself."""
+        source, far = linked
+        key = end.pair(source, far[1])
+        opposite = ENDS[1 - ENDS.index(end)].relation
+        works: dict[str, Work] = {
+            "delete": lambda conn: user_aims.delete(conn, *key),
+            "delete_many": lambda conn: user_aims.delete_many(conn, [key]),
+            "remove from the other end": lambda conn: opposite.remove(conn, far[1], [source]),
+            "delete the far record": lambda conn: end.far.delete(conn, far[1]),
+        }
+        with pytest.raises(NotFound) as caught:
+            second_of(
+                race.database, works[removing], lambda conn: end.relation.update(conn, source, far[:3], role="second")
+            )
+        assert caught.value.ids == (far[1].id,)
+        left = end.links(setup, source)
+        assert {id: role for id, (role, _, _) in left.items()} == {far[0].id: "before", far[2].id: "before"}
+
+    def test_does_not_take_a_far_record_that_is_just_being_deleted_for_an_unchanged_one(
+        self, race: Racers, setup: World, end: End, linked: tuple[Any, list[Any]]
+    ) -> None:
+        source, far = linked
+        labels = [end.labelled(setup(end.far.get, one)) for one in (far[0], far[2])]
+        edits = [end.edit(one, "second") for one in far[:3]]
+        with pytest.raises(BrokenReference) as caught:
+            second_of(
+                race.database,
+                lambda conn: end.far.delete(conn, far[1]),
+                lambda conn: end.relation.direct_control(conn, source, edits),
+            )
+        assert end.missing(caught.value) == ((), (far[1].id,))
+        assert [end.labelled(setup(end.far.get, one)) for one in (far[0], far[2])] == labels
+
     def test_appends_what_is_just_being_removed(
         self, race: Racers, setup: World, end: End, linked: tuple[Any, list[Any]]
     ) -> None:

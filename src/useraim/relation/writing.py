@@ -84,8 +84,9 @@ def update(ends: Ends, source: UUID, links: Wanted) -> Call[Changes]:
         return _changes(_ids(links), rows)
 
     keys, given, arrays = _arrays(links)
-    call = _update(ends, given).call(read, {"source": source, "far": keys, **arrays})
-    return call.by_key().under(lock(ends, source))
+    # A link that another transaction is just removing would be passed over, and taken for one that needs no change.
+    held = _lock_links(ends).call(len, {"source": source, "far": keys})
+    return _update(ends, given).call(read, {"source": source, "far": keys, **arrays}).by_key().under(held)
 
 
 def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
@@ -142,7 +143,10 @@ def direct_control(ends: Ends, new: type[object], edit: type[Any], source: UUID,
 
     edits = {f"kept_{name}": TextArray(row.get(name) for row in kept.values()) for name in ends.far.given}  # type: ignore[misc]
     parameters = {"source": source, "kept": UuidArray(kept), **edits, **creation_arrays(ends.far, fresh)}
-    return _direct_control(ends).call(read, parameters).under(lock(ends, source))
+    # As in `update`: a record that another transaction is just deleting would be passed over.
+    edited = in_key_order(key for key, row in kept.items() if row)
+    rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
+    return _direct_control(ends).call(read, parameters).under(lock(ends, source), *rows)
 
 
 def _arrays(links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:
@@ -218,6 +222,18 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
 def _lock(ends: Ends) -> Statement[object]:
     query = f"SELECT useraim_lock_{'user' if ends.source is USERS else 'aim'}(%(source)s)"
     return Statement(f"{ends.name} (lock)", query, single)
+
+
+@cache
+def _lock_links(ends: Ends) -> Statement[object]:
+    one = "user" if ends.source is USERS else "aim"
+    query = f"SELECT useraim_lock_{one}_links(%(source)s, %(far)s::uuid[])"
+    return Statement(f"{ends.name} (lock_links)", query, single)
+
+
+@cache
+def _lock_far(ends: Ends) -> Statement[object]:
+    return Statement(f"{ends.name} (lock_far)", f"SELECT useraim_lock_{ends.far.name}(%(ids)s::uuid[])", single)
 
 
 @cache
