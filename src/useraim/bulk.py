@@ -14,6 +14,7 @@ from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.pq import TransactionStatus
 
 from useraim import validate
+from useraim.core.clauses import from_file
 from useraim.core.operation import (
     AsyncDatabase,
     Database,
@@ -27,8 +28,8 @@ from useraim.core.operation import (
 from useraim.core.pypika import Q, table, to_char_utc
 from useraim.core.statement import Parameters, named
 from useraim.errors import InvalidValue
-from useraim.relation import filters
-from useraim.relation.memberships import ATTRIBUTES
+from useraim.relation import conditions
+from useraim.relation.attributes import ATTRIBUTES
 from useraim.relation.pairs import Row
 from useraim.relation.stage import (
     COPY,
@@ -42,7 +43,6 @@ from useraim.relation.stage import (
     packed,
     settle,
 )
-from useraim.relation.tables import LINK_COLUMNS
 from useraim.values import LinkFilter, OnMatch
 
 __all__ = ["BulkResult", "Rejected", "dump", "load"]
@@ -52,7 +52,7 @@ _Settle: TypeAlias = Callable[[], Script[BulkResult]]
 _Report: TypeAlias = Callable[[int], object]
 
 _LINKS: Final = table("user_aims")
-_BEGIN: Final = named("bulk (begin)", "SELECT 1")
+_BEGIN: Final = named("bulk (begin)", Q.select(1))
 _ATTEMPTS: Final = 10  # to write what others delete meanwhile
 
 
@@ -104,7 +104,7 @@ def dump(db: Any, file: IO[bytes], *, link: LinkFilter | None = None) -> Any:
 
     `file.write` must not use the connection, which is busy until the last block is written.
     """
-    filters.link_shape(link)
+    conditions.link_shape(link)
     _refuse_text(file)
     return _dump_async(db, file, link) if is_async(db) else _dump(db, file, link)
 
@@ -234,16 +234,16 @@ def _refuse_text(file: Any) -> None:
 
 
 def _dumping(link: LinkFilter | None) -> tuple[LiteralString, Parameters]:
-    return _dump_sql(filters.link_shape(link)), filters.link_parameters(link)
+    return _dump_sql(conditions.link_shape(link)), conditions.link_parameters(link)
 
 
 @cache
-def _dump_sql(link: filters.LinkShape) -> LiteralString:
-    query = Q.from_(_LINKS).select(_LINKS.user_id, _LINKS.aim_id, *map(_spelt, LINK_COLUMNS))
-    for part in filters.link_criteria(_LINKS, link):
+def _dump_sql(link: conditions.LinkShape) -> LiteralString:
+    query = Q.from_(_LINKS).select(_LINKS.user_id, _LINKS.aim_id, *map(_spelt, ATTRIBUTES))
+    for part in conditions.link_criteria(_LINKS, link):
         query = query.where(part)
     rows = query.orderby(_LINKS.user_id, _LINKS.aim_id)
-    return named("bulk.dump", f"COPY ({rows}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
+    return named("bulk.dump", from_file("bulk/dump.sql", rows=str(rows)))
 
 
 def _spelt(name: str) -> Any:

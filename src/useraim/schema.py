@@ -24,9 +24,10 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
 from useraim.core import files
+from useraim.core.clauses import from_file
 from useraim.core.operation import AsyncDatabase, Database, is_async, run, run_async
 from useraim.core.rows import single, whole
-from useraim.core.statement import Call, Statement, first, from_file, literal, nothing
+from useraim.core.statement import Call, Statement, first, literal, nothing
 from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
 
 _TURN: Final = int.from_bytes(b"useraim")  # the key of an advisory lock of PostgreSQL
@@ -39,13 +40,13 @@ _EXISTS: Final = Statement(
     "SELECT to_regclass('_yoyo_migration') IS NOT NULL AND to_regclass('_yoyo_log') IS NOT NULL",
     single,
 )
-_APPLIED: Final = Statement("schema.status", from_file("applied_migrations.sql"), whole)
+_APPLIED: Final = Statement("schema.status", from_file("schema/applied_migrations.sql"), whole)
 
 _LOG: Final = """
     INSERT INTO _yoyo_log (id, migration_hash, migration_id, operation, username, comment, created_at_utc)
     VALUES (%s, %s, %s, %s, current_user, %s, %s)"""
 _LOCKED: Final = "SELECT xmin::text, pid, ctime FROM yoyo_lock"
-_POSSIBLE_HOLDERS: Final = literal(from_file("possible_lock_holders.sql"))
+_POSSIBLE_HOLDERS: Final = literal(from_file("schema/possible_lock_holders.sql"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 /* useraim aims.create */ WITH added AS (
     INSERT INTO aims (id, title, description)
-    SELECT %(id)s, %(title)s, %(description)s 
+    SELECT %(id)s, %(title)s, %(description)s
+    WHERE NOT (false AND EXISTS (SELECT 1 FROM aims WHERE id = %(id)s))
+        AND NOT (false AND EXISTS (SELECT 1 FROM aims t WHERE LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")))
     ON CONFLICT  DO NOTHING
     RETURNING id, title, description, created_at, updated_at
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM aims WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN NULL::uuid END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM aims t WHERE false AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")) END AS same_value,
     id, title, description, created_at, updated_at
 FROM (SELECT 1) AS one LEFT JOIN added ON true;
 
@@ -17,7 +19,11 @@ FROM (SELECT 1) AS one LEFT JOIN added ON true;
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'aims_pkey', t.id FROM aims t WHERE t.id = ANY (%(ids)s::uuid[])
-    
+    UNION ALL
+    SELECT 'aims_title_key', t.id FROM aims t JOIN new n ON LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") WHERE false
+    UNION ALL
+    SELECT 'aims_title_key', n.id FROM new n
+    WHERE false AND LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
 ),
 added AS (
     INSERT INTO aims (id, title, description)
@@ -42,7 +48,7 @@ SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at,
     SELECT id, title, description, created_at, updated_at FROM aims WHERE id = %(id)s FOR NO KEY UPDATE
 ),
 taken AS (
-    SELECT t.id FROM aims t WHERE false
+    SELECT t.id FROM aims t WHERE false AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = NULL AND t.id <> %(id)s
 ),
 updated AS (
     UPDATE aims t SET title = %(title)s::text, description = %(description)s::text, updated_at = now() FROM held h
@@ -57,30 +63,47 @@ SELECT (SELECT id FROM taken LIMIT 1), id, title, description, created_at, updat
 
 /* useraim aims.users (lock_far) */ SELECT useraim_lock_users(%(ids)s::uuid[]);
 
-/* useraim aims.users (lock_links) */ SELECT useraim_lock_aim_links(%(source)s, %(far)s::uuid[]);
+/* useraim aims.users (lock_links) */ SELECT useraim_lock_aim_links(%(source)s,%(far)s::uuid[]);
 
 /* useraim aims.users.append */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
-refused (reason, user_id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
     SELECT 'far', w.user_id FROM wanted w LEFT JOIN users f ON f.id = w.user_id WHERE f.id IS NULL
+    UNION ALL
+    SELECT 'held', m.user_id FROM user_aims m
+    WHERE false AND m.aim_id = %(source)s AND m.user_id = ANY (%(far)s::uuid[])
 ),
-
+removed AS (
+    DELETE FROM user_aims m
+    WHERE false AND m.aim_id = %(source)s
+        AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.user_id = m.user_id)
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING m.user_id
+),
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
+    SELECT s.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = w.user_id
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.user_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.user_id, (xmax = 0) AS inserted
 )
-SELECT reason AS outcome, user_id FROM refused
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
-;
+UNION ALL
+SELECT 'removed', user_id FROM removed;
 
 /* useraim aims.users.clear */ DELETE FROM "user_aims" WHERE "aim_id"=%(source)s RETURNING "user_id";
 
@@ -96,12 +119,13 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
 refused (reason, id) AS MATERIALIZED (
     SELECT 'users_pkey', t.id FROM users t WHERE t.id = ANY (%(ids)s::uuid[])
     UNION ALL
-SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default")
-UNION ALL
-SELECT 'users_email_key', n.id FROM new n
-WHERE LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") WHERE true
     UNION ALL
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+    SELECT 'users_email_key', n.id FROM new n
+    WHERE true AND LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    UNION ALL
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
 ),
 added AS (
     INSERT INTO users (id, name, email)
@@ -109,10 +133,12 @@ added AS (
     RETURNING id, name, email, created_at, updated_at
 ),
 linked AS (
-    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at) SELECT a.id, %(source)s::uuid, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a  ORDER BY a.id
+    INSERT INTO user_aims AS m (aim_id, user_id, role, permissions, joined_at)
+    SELECT s.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a JOIN aims s ON s.id = %(source)s ORDER BY a.id
     RETURNING m.user_id, m.role, m.permissions, m.joined_at
 )
-SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at FROM (added a JOIN linked m ON m.user_id = a.id) FULL JOIN refused r ON false;
+SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at
+FROM (added a JOIN linked m ON m.user_id = a.id) FULL JOIN refused r ON false;
 
 /* useraim aims.users.direct_control */ WITH held (id) AS MATERIALIZED (
     SELECT user_id FROM user_aims WHERE aim_id = %(source)s
@@ -132,16 +158,17 @@ refused (reason, id) AS MATERIALIZED (
     UNION ALL
     SELECT 'users_pkey', f.id FROM users f WHERE f.id = ANY (%(ids)s::uuid[])
     UNION ALL
-SELECT 'users_email_key', f.id
-FROM users f JOIN (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
-    ON LOWER(LOWER("f"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") AND f.id <> w.id
-UNION ALL
-SELECT 'users_email_key', w.id
-FROM (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
-WHERE LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") IN (
-    SELECT LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") FROM (SELECT email FROM new UNION ALL SELECT email FROM kept) w
-    GROUP BY LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1
-)
+    SELECT 'users_email_key', f.id
+    FROM users f JOIN (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
+        ON LOWER(LOWER("f"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") AND f.id <> w.id
+    WHERE true
+    UNION ALL
+    SELECT 'users_email_key', w.id
+    FROM (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
+    WHERE true AND LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") IN (
+        SELECT LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") FROM (SELECT email FROM new UNION ALL SELECT email FROM kept) w
+        GROUP BY LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1
+    )
 ),
 removed AS (
     DELETE FROM users WHERE id IN (SELECT id FROM held EXCEPT SELECT id FROM kept)
@@ -159,7 +186,8 @@ created AS (
     RETURNING id
 ),
 added AS (
-    INSERT INTO user_aims AS m (user_id, aim_id) SELECT c.id, %(source)s::uuid FROM created c  ORDER BY c.id
+    INSERT INTO user_aims AS m (aim_id, user_id)
+    SELECT s.id, c.id FROM created c JOIN aims s ON s.id = %(source)s ORDER BY c.id
     RETURNING m.user_id AS id
 )
 SELECT reason AS outcome, id FROM refused
@@ -193,27 +221,38 @@ ORDER BY r.place ASC NULLS FIRST, r.far ASC;
 /* useraim aims.users.replace */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
-refused (reason, user_id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
     SELECT 'far', w.user_id FROM wanted w LEFT JOIN users f ON f.id = w.user_id WHERE f.id IS NULL
+    UNION ALL
+    SELECT 'held', m.user_id FROM user_aims m
+    WHERE false AND m.aim_id = %(source)s AND m.user_id = ANY (%(far)s::uuid[])
 ),
 removed AS (
-    DELETE FROM user_aims m WHERE aim_id = %(source)s
+    DELETE FROM user_aims m
+    WHERE true AND m.aim_id = %(source)s
         AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.user_id = m.user_id)
         AND NOT EXISTS (SELECT 1 FROM refused)
-    RETURNING user_id
+    RETURNING m.user_id
 ),
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
+    SELECT s.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = w.user_id
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.user_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.user_id, (xmax = 0) AS inserted
 )
-SELECT reason AS outcome, user_id FROM refused
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
 UNION ALL
@@ -237,9 +276,9 @@ SELECT 'absent' AS outcome, user_id FROM absent
 UNION ALL
 SELECT 'updated', user_id FROM updated;
 
-/* useraim user_aims.as_before */ SELECT pg_catalog.set_config('enable_seqscan', pg_catalog.current_setting('useraim.enable_seqscan'), true);
+/* useraim user_aims.as_before */ SELECT pg_catalog.set_config('enable_seqscan',pg_catalog.current_setting('useraim.enable_seqscan'),true);
 
-/* useraim user_aims.by_key */ SELECT pg_catalog.set_config('useraim.enable_seqscan', pg_catalog.current_setting('enable_seqscan'), true), pg_catalog.set_config('enable_seqscan', 'off', true);
+/* useraim user_aims.by_key */ SELECT pg_catalog.set_config('useraim.enable_seqscan',pg_catalog.current_setting('enable_seqscan'),true),pg_catalog.set_config('enable_seqscan','off',true);
 
 /* useraim user_aims.count */ SELECT COUNT(*) FROM "user_aims" WHERE "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz);
 
@@ -261,8 +300,7 @@ FROM (SELECT 1) AS one LEFT JOIN added ON true;
 WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
 RETURNING m.user_id, m.aim_id;
 
-/* useraim user_aims.find_many */ SELECT m.user_id, m.aim_id, m.role, m.permissions, m.joined_at FROM unnest(%(user_ids)s::uuid[], %(aim_ids)s::uuid[]) AS w (user_id, aim_id)
-JOIN user_aims m ON m.user_id = w.user_id AND m.aim_id = w.aim_id;
+/* useraim user_aims.find_many */ SELECT "m"."user_id","m"."aim_id","m"."role","m"."permissions","m"."joined_at" FROM unnest(%(user_ids)s::uuid[], %(aim_ids)s::uuid[]) AS "w" (user_id, aim_id) JOIN "user_aims" "m" ON "m"."user_id"="w"."user_id" AND "m"."aim_id"="w"."aim_id";
 
 /* useraim user_aims.get */ SELECT "user_id","aim_id","role","permissions","joined_at" FROM "user_aims" WHERE "user_id"=%(user_id)s AND "aim_id"=%(aim_id)s;
 
@@ -270,8 +308,13 @@ JOIN user_aims m ON m.user_id = w.user_id AND m.aim_id = w.aim_id;
     SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
 ),
 updated AS (
-    UPDATE user_aims m SET permissions = m.permissions OPERATOR(pg_catalog.||) ARRAY(SELECT p FROM pg_catalog.unnest(%(permissions)s::text[]) WITH ORDINALITY AS g (p, n) WHERE p <> ALL (m.permissions) ORDER BY n) FROM held h
-    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND NOT h.permissions OPERATOR(pg_catalog.@>) %(permissions)s::text[]
+    UPDATE user_aims m SET permissions = m.permissions OPERATOR(pg_catalog.||) ARRAY(
+        SELECT p FROM pg_catalog.unnest(%(permissions)s::text[]) WITH ORDINALITY AS g (p, n)
+        WHERE p <> ALL (m.permissions) ORDER BY n
+    )
+    FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id
+        AND NOT h.permissions OPERATOR(pg_catalog.@>) %(permissions)s::text[]
     RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
 )
 SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
@@ -312,28 +355,39 @@ refused (reason, user_id, aim_id) AS MATERIALIZED (
     UNION
     SELECT 'aims', NULL::uuid, w.aim_id
     FROM wanted w LEFT JOIN aims a ON a.id = w.aim_id WHERE a.id IS NULL
+    UNION ALL
+    SELECT 'held', m.user_id, m.aim_id FROM user_aims m JOIN wanted w USING (user_id, aim_id) WHERE false
 ),
-
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
     SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.user_id, w.aim_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.user_id, m.aim_id, (xmax = 0) AS inserted
 )
 SELECT reason AS outcome, user_id, aim_id FROM refused
 UNION ALL
-SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id, aim_id FROM put
-;
+SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id, aim_id FROM put;
 
 /* useraim user_aims.revoke */ WITH held AS MATERIALIZED (
     SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
 ),
 updated AS (
-    UPDATE user_aims m SET permissions = ARRAY(SELECT p FROM pg_catalog.unnest(m.permissions) WITH ORDINALITY AS g (p, n) WHERE p <> ALL (%(permissions)s::text[]) ORDER BY n) FROM held h
-    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND h.permissions OPERATOR(pg_catalog.&&) %(permissions)s::text[]
+    UPDATE user_aims m SET permissions = ARRAY(
+        SELECT p FROM pg_catalog.unnest(m.permissions) WITH ORDINALITY AS g (p, n)
+        WHERE p <> ALL (%(permissions)s::text[]) ORDER BY n
+    )
+    FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id
+        AND h.permissions OPERATOR(pg_catalog.&&) %(permissions)s::text[]
     RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
 )
 SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
@@ -345,7 +399,8 @@ SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT 
 ),
 updated AS (
     UPDATE user_aims m SET role = %(role)s::text, permissions = %(permissions)s::text[], joined_at = %(joined_at)s::timestamptz FROM held h
-    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND h.role = %(if_role)s AND (h.role OPERATOR(pg_catalog.<>) %(role)s::text OR h.permissions OPERATOR(pg_catalog.<>) %(permissions)s::text[] OR h.joined_at OPERATOR(pg_catalog.<>) %(joined_at)s::timestamptz)
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id
+        AND (%(if_role)s::text IS NULL OR h.role = %(if_role)s) AND (h.role OPERATOR(pg_catalog.<>) %(role)s::text OR h.permissions OPERATOR(pg_catalog.<>) %(permissions)s::text[] OR h.joined_at OPERATOR(pg_catalog.<>) %(joined_at)s::timestamptz)
     RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
 )
 SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
@@ -356,30 +411,47 @@ SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT 
 
 /* useraim users.aims (lock_far) */ SELECT useraim_lock_aims(%(ids)s::uuid[]);
 
-/* useraim users.aims (lock_links) */ SELECT useraim_lock_user_links(%(source)s, %(far)s::uuid[]);
+/* useraim users.aims (lock_links) */ SELECT useraim_lock_user_links(%(source)s,%(far)s::uuid[]);
 
 /* useraim users.aims.append */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
 ),
-refused (reason, aim_id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
     SELECT 'far', w.aim_id FROM wanted w LEFT JOIN aims f ON f.id = w.aim_id WHERE f.id IS NULL
+    UNION ALL
+    SELECT 'held', m.aim_id FROM user_aims m
+    WHERE false AND m.user_id = %(source)s AND m.aim_id = ANY (%(far)s::uuid[])
 ),
-
+removed AS (
+    DELETE FROM user_aims m
+    WHERE false AND m.user_id = %(source)s
+        AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.aim_id = m.aim_id)
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING m.aim_id
+),
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = %(source)s::uuid
+    SELECT s.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = %(source)s::uuid
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.aim_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.aim_id, (xmax = 0) AS inserted
 )
-SELECT reason AS outcome, aim_id FROM refused
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
-;
+UNION ALL
+SELECT 'removed', aim_id FROM removed;
 
 /* useraim users.aims.clear */ DELETE FROM "user_aims" WHERE "user_id"=%(source)s RETURNING "aim_id";
 
@@ -394,9 +466,14 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'aims_pkey', t.id FROM aims t WHERE t.id = ANY (%(ids)s::uuid[])
-    
     UNION ALL
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+    SELECT 'aims_title_key', t.id FROM aims t JOIN new n ON LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") WHERE false
+    UNION ALL
+    SELECT 'aims_title_key', n.id FROM new n
+    WHERE false AND LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    UNION ALL
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
 ),
 added AS (
     INSERT INTO aims (id, title, description)
@@ -404,10 +481,12 @@ added AS (
     RETURNING id, title, description, created_at, updated_at
 ),
 linked AS (
-    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at) SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a JOIN users u ON u.id = %(source)s ORDER BY a.id
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT s.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a JOIN users s ON s.id = %(source)s ORDER BY a.id
     RETURNING m.aim_id, m.role, m.permissions, m.joined_at
 )
-SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at FROM (added a JOIN linked m ON m.aim_id = a.id) FULL JOIN refused r ON false;
+SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at
+FROM (added a JOIN linked m ON m.aim_id = a.id) FULL JOIN refused r ON false;
 
 /* useraim users.aims.direct_control */ WITH held (id) AS MATERIALIZED (
     SELECT aim_id FROM user_aims WHERE user_id = %(source)s
@@ -426,7 +505,18 @@ refused (reason, id) AS MATERIALIZED (
     WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.id = k.id)
     UNION ALL
     SELECT 'aims_pkey', f.id FROM aims f WHERE f.id = ANY (%(ids)s::uuid[])
-    
+    UNION ALL
+    SELECT 'aims_title_key', f.id
+    FROM aims f JOIN (SELECT id, title FROM new UNION ALL SELECT id, title FROM kept) w
+        ON LOWER(LOWER("f"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER("w"."title" COLLATE "C") COLLATE "default") AND f.id <> w.id
+    WHERE false
+    UNION ALL
+    SELECT 'aims_title_key', w.id
+    FROM (SELECT id, title FROM new UNION ALL SELECT id, title FROM kept) w
+    WHERE false AND LOWER(LOWER("w"."title" COLLATE "C") COLLATE "default") IN (
+        SELECT LOWER(LOWER("w"."title" COLLATE "C") COLLATE "default") FROM (SELECT title FROM new UNION ALL SELECT title FROM kept) w
+        GROUP BY LOWER(LOWER("w"."title" COLLATE "C") COLLATE "default") HAVING count(*) > 1
+    )
 ),
 removed AS (
     DELETE FROM aims WHERE id IN (SELECT id FROM held EXCEPT SELECT id FROM kept)
@@ -444,7 +534,8 @@ created AS (
     RETURNING id
 ),
 added AS (
-    INSERT INTO user_aims AS m (user_id, aim_id) SELECT u.id, c.id FROM created c JOIN users u ON u.id = %(source)s ORDER BY c.id
+    INSERT INTO user_aims AS m (user_id, aim_id)
+    SELECT s.id, c.id FROM created c JOIN users s ON s.id = %(source)s ORDER BY c.id
     RETURNING m.aim_id AS id
 )
 SELECT reason AS outcome, id FROM refused
@@ -478,27 +569,38 @@ ORDER BY r.place ASC NULLS FIRST, r.far ASC;
 /* useraim users.aims.replace */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
 ),
-refused (reason, aim_id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
     SELECT 'far', w.aim_id FROM wanted w LEFT JOIN aims f ON f.id = w.aim_id WHERE f.id IS NULL
+    UNION ALL
+    SELECT 'held', m.aim_id FROM user_aims m
+    WHERE false AND m.user_id = %(source)s AND m.aim_id = ANY (%(far)s::uuid[])
 ),
 removed AS (
-    DELETE FROM user_aims m WHERE user_id = %(source)s
+    DELETE FROM user_aims m
+    WHERE true AND m.user_id = %(source)s
         AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.aim_id = m.aim_id)
         AND NOT EXISTS (SELECT 1 FROM refused)
-    RETURNING aim_id
+    RETURNING m.aim_id
 ),
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = %(source)s::uuid
+    SELECT s.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = %(source)s::uuid
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.aim_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.aim_id, (xmax = 0) AS inserted
 )
-SELECT reason AS outcome, aim_id FROM refused
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
 UNION ALL
@@ -526,13 +628,15 @@ SELECT 'updated', aim_id FROM updated;
 
 /* useraim users.create */ WITH added AS (
     INSERT INTO users (id, name, email)
-    SELECT %(id)s, %(name)s, %(email)s WHERE NOT EXISTS (SELECT id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
+    SELECT %(id)s, %(name)s, %(email)s
+    WHERE NOT (false AND EXISTS (SELECT 1 FROM users WHERE id = %(id)s))
+        AND NOT (true AND EXISTS (SELECT 1 FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")))
     ON CONFLICT  DO NOTHING
     RETURNING id, name, email, created_at, updated_at
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM users WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN (SELECT id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM users t WHERE true AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
     id, name, email, created_at, updated_at
 FROM (SELECT 1) AS one LEFT JOIN added ON true;
 
@@ -542,10 +646,10 @@ FROM (SELECT 1) AS one LEFT JOIN added ON true;
 refused (reason, id) AS MATERIALIZED (
     SELECT 'users_pkey', t.id FROM users t WHERE t.id = ANY (%(ids)s::uuid[])
     UNION ALL
-SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default")
-UNION ALL
-SELECT 'users_email_key', n.id FROM new n
-WHERE LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") WHERE true
+    UNION ALL
+    SELECT 'users_email_key', n.id FROM new n
+    WHERE true AND LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
 ),
 added AS (
     INSERT INTO users (id, name, email)
@@ -558,10 +662,7 @@ SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.upda
 
 /* useraim users.delete_many */ DELETE FROM "users" WHERE "id"=ANY(%(ids)s::uuid[]) RETURNING "id";
 
-/* useraim users.ensure */ INSERT INTO users (id, email, name)
-SELECT %(id)s, %(email)s, %(name)s WHERE NOT EXISTS (SELECT 1 FROM users u WHERE LOWER(LOWER("u"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
-ON CONFLICT DO NOTHING
-RETURNING id;
+/* useraim users.ensure */ INSERT INTO "users" ("id","email","name") SELECT %(id)s,%(email)s,%(name)s WHERE NOT EXISTS (SELECT 1 FROM "users" WHERE LOWER(LOWER("email" COLLATE "C") COLLATE "default")=LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) ON CONFLICT DO NOTHING RETURNING "id";
 
 /* useraim users.ensure (found) */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE LOWER(LOWER("email" COLLATE "C") COLLATE "default")=LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default");
 
@@ -622,7 +723,7 @@ SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM scores s JO
     SELECT id, name, email, created_at, updated_at FROM users WHERE id = %(id)s FOR NO KEY UPDATE
 ),
 taken AS (
-    SELECT t.id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default") AND t.id <> %(id)s
+    SELECT t.id FROM users t WHERE true AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default") AND t.id <> %(id)s
 ),
 updated AS (
     UPDATE users t SET name = %(name)s::text, email = %(email)s::text, updated_at = now() FROM held h

@@ -1,12 +1,13 @@
 """Statement and Call: rendered SQL, bound values, and how rows become a result. Pure: no connection, no I/O."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Final, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
 
 from psycopg.adapt import PyFormat
 
-from useraim.core import files
+from useraim.core.pypika import Q, function
 from useraim.core.rows import MakeRow
 from useraim.errors import Error
 
@@ -143,43 +144,15 @@ def first_or_none(rows: list[T]) -> T | None:
     return rows[0] if rows else None
 
 
-def listed(parts: Iterable[str]) -> str:
-    """Join parts, each with a comma in front."""
-    return "".join(f", {part}" for part in parts)
-
-
-def assigned(new: Mapping[str, str]) -> str:
-    """Render the assignments of new values to columns."""
-    return ", ".join(f"{name} = {value}" for name, value in new.items())
-
-
-def differs(held: str, new: Mapping[str, str]) -> str:
-    """Ask whether a new value differs from the one that the alias `held` has, none of which is NULL.
-
-    IS DISTINCT FROM would take an operator for arrays from any schema of the search_path.
-    """
-    return " OR ".join(f"{held}.{name} OPERATOR(pg_catalog.<>) {value}" for name, value in new.items()) or "false"
-
-
-def rows_from(*arrays: str) -> str:
-    """Render arrays as the columns of a table; `unnest` of one alone could be another schema's."""
-    return f"ROWS FROM ({', '.join(f'pg_catalog.unnest({array})' for array in arrays)})"
-
-
-def from_file(name: str, **slots: str) -> str:
-    """Read a statement of sql/ without its comments and fill its slots with identifiers and clauses of this package."""
-    lines = files.sql(name).splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith("--")).strip().format(**slots)
-
-
-_BY_KEY = Statement(
+_setting = partial(function, "pg_catalog.set_config")
+_current = partial(function, "pg_catalog.current_setting")
+_BY_KEY: Final = Statement(
     "user_aims.by_key",
-    "SELECT pg_catalog.set_config('useraim.enable_seqscan', pg_catalog.current_setting('enable_seqscan'), true),"
-    " pg_catalog.set_config('enable_seqscan', 'off', true)",
+    Q.select(
+        _setting("useraim.enable_seqscan", _current("enable_seqscan"), True), _setting("enable_seqscan", "off", True)
+    ),
     tuple,
 )
-_AS_BEFORE = Statement(
-    "user_aims.as_before",
-    "SELECT pg_catalog.set_config('enable_seqscan', pg_catalog.current_setting('useraim.enable_seqscan'), true)",
-    tuple,
+_AS_BEFORE: Final = Statement(
+    "user_aims.as_before", Q.select(_setting("enable_seqscan", _current("useraim.enable_seqscan"), True)), tuple
 )

@@ -1,4 +1,4 @@
-"""ManyToMany: the relation between users and aims, defined once and used from both ends."""
+"""ManyToMany: a relation between two tables, defined once and used from both ends."""
 
 from collections.abc import Iterable
 from functools import partial
@@ -10,13 +10,14 @@ from useraim.core.operation import method
 from useraim.core.statement import Call
 from useraim.core.stream import Paged, stream_method
 from useraim.page import Page, window
-from useraim.relation import filters, memberships, reading, tables, writing
-from useraim.values import Aim, Attributes, Changes, Link, Linked, LinkFilter, OnMatch, User
+from useraim.relation import conditions, reading, writing
+from useraim.relation.declaration import Ends, JoinTable, Record, Table
+from useraim.values import Attributes, Changes, Link, Linked, LinkFilter, OnMatch
 
 SId = TypeVar("SId", bound=UUID)
-S = TypeVar("S", bound=User | Aim)
+S = TypeVar("S", bound=Record)
 FId = TypeVar("FId", bound=UUID)
-F = TypeVar("F", bound=User | Aim)
+F = TypeVar("F", bound=Record)
 New = TypeVar("New")
 Edit = TypeVar("Edit")
 
@@ -24,10 +25,8 @@ Edit = TypeVar("Edit")
 class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
     """The links of a *source* to records at the *far* end: `users.aims` and `aims.users` are two instances."""
 
-    def __init__(self, source: tables.Table[S], far: tables.Table[F], new: type[New], edit: type[Edit]) -> None:
-        self._ends = tables.Ends(source, far)
-        self._new = new
-        self._edit = edit
+    def __init__(self, join: JoinTable, source: Table[SId, S, Any, Any], far: Table[FId, F, New, Edit]) -> None:
+        self._ends = Ends(join, source, far)
 
     @method
     def append(
@@ -43,7 +42,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         `on_match` says what happens to links that exist: ignore leaves them alone, update takes the attributes
         given, error raises `AlreadyExists` naming all. Raises `BrokenReference` naming all ids that do not exist.
         """
-        defaults = memberships.check(given)
+        defaults = self._ends.join.attributes.check(given)
         return writing.put(
             self._ends, self._source(source), writing.wanted(self._ends, links, defaults), on_match, replacing=False
         )
@@ -62,7 +61,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         The source's row is locked first, in the same round trip, so that of two callers at once the second sees what
         the first has left. `on_match` and errors as in `append`.
         """
-        defaults = memberships.check(given)
+        defaults = self._ends.join.attributes.check(given)
         return writing.put(
             self._ends, self._source(source), writing.wanted(self._ends, links, defaults), on_match, replacing=True
         )
@@ -85,7 +84,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         **given: Unpack[Attributes],
     ) -> Call[Changes]:
         """Change attributes of existing links; `NotFound` names all that do not exist, and then nothing changes."""
-        defaults = memberships.check(given)
+        defaults = self._ends.join.attributes.check(given)
         return writing.update(self._ends, self._source(source), writing.wanted(self._ends, links, defaults))
 
     @method
@@ -100,7 +99,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         Raises `BrokenReference` when the source does not exist, `AlreadyExists` for ids or e-mail addresses taken.
         """
         return writing.create(
-            self._ends, self._new, self._source(source), validate.collection(new, "new"), memberships.check(given)
+            self._ends, self._source(source), validate.collection(new, "new"), self._ends.join.attributes.check(given)
         )
 
     @method
@@ -111,9 +110,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         Locks the source as `replace` does. Raises `BrokenReference` for ids that do not exist, `NotFound` for records
         that exist but are not linked, `AlreadyExists` for unique values that other records have when the call starts.
         """
-        return writing.direct_control(
-            self._ends, self._new, self._edit, self._source(source), validate.collection(items, "items")
-        )
+        return writing.direct_control(self._ends, self._source(source), validate.collection(items, "items"))
 
     @method
     def of(
@@ -176,7 +173,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         it is is met once; none is met that comes behind the link that is the last at the start.
         """
         key, by = self._source(source), reading.order(self._ends, "joined_at")
-        filters.link_shape(link)
+        conditions.link_shape(link)
         return Paged(partial(reading.page, self._ends, key, link, by), reading.place_by(self._ends, by))
 
     @method
