@@ -43,7 +43,7 @@ from useraim.relation.stage import (
     packed,
     settle,
 )
-from useraim.values import LinkFilter, OnMatch
+from useraim.values import ON_MATCH, LinkFilter, OnMatch
 
 __all__ = ["BulkResult", "Rejected", "dump", "load"]
 
@@ -89,7 +89,7 @@ def load(
     are left out and listed in the result, also those that others delete meanwhile. `progress` is called with the
     number of rows sent so far. What makes the rows may use the same connection, in the transaction of the load.
     """
-    validate.choice(on_match, "on_match", ("ignore", "update", "error"))
+    validate.choice(on_match, "on_match", ON_MATCH)
     validate.choice(on_broken, "on_broken", ("error", "skip"))
     run = _load_async if is_async(db) else _load
     return run(db, rows, partial(settle, on_match, skip=on_broken == "skip"), progress or _silent)

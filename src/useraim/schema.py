@@ -26,6 +26,7 @@ from psycopg.conninfo import conninfo_to_dict
 from useraim.core import files
 from useraim.core.clauses import from_file
 from useraim.core.operation import AsyncDatabase, Database, is_async, run, run_async
+from useraim.core.pypika import Q, function
 from useraim.core.rows import single, whole
 from useraim.core.statement import Call, Statement, first, literal, nothing
 from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
@@ -37,7 +38,7 @@ _PATIENCE: Final = 60.0  # seconds to wait for a plain yoyo that is at work, or 
 
 _EXISTS: Final = Statement(
     "schema.exists",
-    "SELECT to_regclass('_yoyo_migration') IS NOT NULL AND to_regclass('_yoyo_log') IS NOT NULL",
+    Q.select(function("to_regclass", "_yoyo_migration").isnotnull() & function("to_regclass", "_yoyo_log").isnotnull()),
     single,
 )
 _APPLIED: Final = Statement("schema.status", from_file("schema/applied_migrations.sql"), whole)

@@ -19,6 +19,7 @@ from useraim.relation.attributes import ATTRIBUTES, Given
 from useraim.relation.pairs import DELETE_MANY, FIND_MANY, PairRef, Row, arrays, checked, key_of, membership, one
 from useraim.relation.tables import USERS
 from useraim.values import (
+    ON_MATCH,
     AimRef,
     Attributes,
     Changes,
@@ -149,7 +150,7 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
     given, error raises `AlreadyExists` naming all. A pair given twice counts once, with its first row's attributes.
     Raises `BrokenReference` naming all users and aims that do not exist.
     """
-    validate.choice(on_match, "on_match", ("ignore", "update", "error"))
+    validate.choice(on_match, "on_match", ON_MATCH)
     keyed = [membership(row) for row in validate.collection(rows, "rows")]
     wanted: dict[Pair, Given] = {}
     for key, given in keyed:

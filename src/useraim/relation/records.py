@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache, lru_cache, partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from useraim import validate
@@ -30,6 +30,10 @@ R = TypeVar("R", bound=Record)
 New = TypeVar("New")
 FId = TypeVar("FId", bound=UUID)
 F = TypeVar("F", bound=Record)
+
+
+Filter: TypeAlias = tuple[tuple[Shape, ...], bool]
+"""The shapes of the conditions, and whether text is searched."""
 
 
 class Records(Generic[Id, R, New, FId, F]):
@@ -194,16 +198,15 @@ class Records(Generic[Id, R, New, FId, F]):
 
         return _update(self.table, tuple(checked)).call(read, {"id": key, **checked})
 
-    def _filter(self, where: object, search: object) -> tuple[tuple[tuple[Shape, ...], bool], dict[str, object]]:
+    def _filter(self, where: object, search: object) -> tuple[Filter, dict[str, object]]:
         shapes, parameters = conditions.conditions(self.ends, where)
         if search is None:
             return (shapes, False), parameters
         return (shapes, True), parameters | {"pattern": _pattern(validate.plain_text(search, "search"))}
 
     def _page(
-        self, asked: Window, shape: tuple[tuple[Shape, ...], bool], parameters: dict[str, object], order: str,
-        *, descending: bool,
-    ) -> Call[Page[R]]:  # fmt: skip
+        self, asked: Window, shape: Filter, parameters: dict[str, object], order: str, *, descending: bool
+    ) -> Call[Page[R]]:
         statement = _page(self.ends, shape, order, descending, asked.direction)
         column = self.table.orders[order].column
 
@@ -259,9 +262,7 @@ def _compared(table: AnyTable) -> str:
 
 
 @lru_cache(maxsize=256)
-def _page(
-    ends: Ends, shape: tuple[tuple[Shape, ...], bool], order: str, descending: bool, direction: str
-) -> Statement[Any]:
+def _page(ends: Ends, shape: Filter, order: str, descending: bool, direction: str) -> Statement[Any]:
     table = ends.source
     rows = rows_of(table.name)
     keys = (table.orders[order], ID)
@@ -272,12 +273,12 @@ def _page(
 
 
 @lru_cache(maxsize=256)
-def _count(ends: Ends, shape: tuple[tuple[Shape, ...], bool]) -> Statement[int]:
+def _count(ends: Ends, shape: Filter) -> Statement[int]:
     rows = rows_of(ends.source.name)
     return Statement(f"{ends.source.name}.count", _filtered(Q.from_(rows).select(count), rows, ends, shape), single)
 
 
-def _filtered(query: Any, rows: Any, ends: Ends, shape: tuple[tuple[Shape, ...], bool]) -> Any:
+def _filtered(query: Any, rows: Any, ends: Ends, shape: Filter) -> Any:
     asked, searched = shape
     for number, condition in enumerate(asked):
         query = query.where(conditions.criterion(rows, ends, condition, f"where{number}_"))

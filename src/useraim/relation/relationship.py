@@ -10,7 +10,7 @@ from useraim.core.operation import method
 from useraim.core.statement import Call
 from useraim.core.stream import Paged, stream_method
 from useraim.page import Page, window
-from useraim.relation import conditions, reading, writing
+from useraim.relation import conditions, linked_records, reading, writing
 from useraim.relation.declaration import Ends, JoinTable, Record, Table
 from useraim.values import Attributes, Changes, Link, Linked, LinkFilter, OnMatch
 
@@ -98,7 +98,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
 
         Raises `BrokenReference` when the source does not exist, `AlreadyExists` for ids or e-mail addresses taken.
         """
-        return writing.create(
+        return linked_records.create(
             self._ends, self._source(source), validate.collection(new, "new"), self._ends.join.attributes.check(given)
         )
 
@@ -110,7 +110,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         Locks the source as `replace` does. Raises `BrokenReference` for ids that do not exist, `NotFound` for records
         that exist but are not linked, `AlreadyExists` for unique values that other records have when the call starts.
         """
-        return writing.direct_control(self._ends, self._source(source), validate.collection(items, "items"))
+        return linked_records.direct_control(self._ends, self._source(source), validate.collection(items, "items"))
 
     @method
     def of(

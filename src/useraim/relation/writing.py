@@ -1,4 +1,4 @@
-"""Writes of the relation: each function builds the call of one method of `ManyToMany`."""
+"""Writes of links: each function builds the call of one method of `ManyToMany`."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -6,7 +6,7 @@ from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 from useraim import validate
-from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.adapt import UuidArray
 from useraim.core.clauses import assigned, columns, differs, existing, from_file, listed, literal, rows_from
 from useraim.core.pypika import Q, among, function, param, table
 from useraim.core.rows import single, whole
@@ -14,9 +14,8 @@ from useraim.core.statement import Call, Statement, nothing
 from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
 from useraim.ids import in_key_order
 from useraim.relation.attributes import Given, Shape, given_by
-from useraim.relation.creating import creation_arrays, creations, refuse_taken, unique_slots
-from useraim.relation.declaration import AnyTable, Ends
-from useraim.values import Changes, Link, Linked
+from useraim.relation.declaration import Ends
+from useraim.values import ON_MATCH, Changes, Link
 
 Wanted: TypeAlias = dict[int, tuple[UUID, Given]]
 """Far ids and the attributes given for their links, by number, as the hash of a UUID is a call of Python code."""
@@ -39,14 +38,14 @@ def wanted(ends: Ends, links: object, defaults: Given) -> Wanted:
 
 def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bool) -> Call[Changes]:
     """Link what is wanted and, replacing, unlink all else under a lock on the source."""
-    validate.choice(on_match, "on_match", ("ignore", "update", "error"))
+    validate.choice(on_match, "on_match", ON_MATCH)
     if not (links or replacing):
         return nothing(Changes())
 
     def read(rows: list[tuple[str, UUID]]) -> Changes:
         if rows and rows[0][0] in {"source", "far", "held"}:
-            raise _refusal(ends, rows)
-        return _changes(_ids(links), rows)
+            raise refusal(ends, rows)
+        return changes(_ids(links), rows)
 
     keys, given, arrays = _arrays(ends, links)
 
@@ -81,7 +80,7 @@ def update(ends: Ends, source: UUID, links: Wanted) -> Call[Changes]:
     def read(rows: list[tuple[str, UUID]]) -> Changes:
         if rows and rows[0][0] == "absent":
             raise NotFound(ends.join.name, _in_order(_ids(links), rows))
-        return _changes(_ids(links), rows)
+        return changes(_ids(links), rows)
 
     keys, given, arrays = _arrays(ends, links)
     # A link that another transaction is just removing would be passed over, and taken for one that needs no change.
@@ -101,62 +100,6 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
     return _remove(ends, everything=ids is None).call(read, {"source": source, **far}).under(lock(ends, source))
 
 
-def create(ends: Ends, source: UUID, values: list[Any], given: Given) -> Call[list[Linked[Any]]]:
-    """Create far records and link them."""
-    records = creations(ends.far, values)
-    width = 2 + len(ends.far.columns)
-
-    def read(rows: list[tuple[Any, ...]]) -> list[Linked[Any]]:
-        if rows and rows[0][0] == "source":
-            raise _refusal(ends, [("source", source)])
-        refuse_taken(ends.far, rows)
-        linked = {row[2]: Linked(ends.far.row(*row[2:width]), *row[width:]) for row in rows}
-        return [linked[key] for key in records]
-
-    if not records:
-        return nothing([])
-    parameters = {"source": source, **creation_arrays(ends.far, records), **ends.join.attributes.bound(given)}
-    return _create(ends, tuple(given)).call(read, parameters)
-
-
-def direct_control(ends: Ends, source: UUID, items: list[Any]) -> Call[Changes]:
-    """Make the linked far records exactly these, under a lock on the source."""
-    far = ends.far
-    fresh = creations(far, [item for item in items if isinstance(item, far.new)])
-    kept: dict[UUID, dict[str, object]] = {}
-    order: dict[UUID, None] = {}
-    ids = iter(fresh)
-    for item in items:
-        if isinstance(item, far.new):
-            order[next(ids)] = None
-        else:
-            key, edit = _kept(far, item)
-            kept.setdefault(key, edit)
-            order[key] = None
-    if both := tuple(key for key in fresh if key in kept):
-        raise far.taken(f"{far.name}_pkey", both)
-
-    def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] not in {"added", "updated", "removed"}:
-            raise _refusal(ends, rows, order)
-        return _changes(order, rows)
-
-    edits = {f"kept_{name}": TextArray(row.get(name) for row in kept.values()) for name in far.given}  # type: ignore[misc]
-    parameters = {"source": source, "kept": UuidArray(kept), **edits, **creation_arrays(far, fresh)}
-    # As in `update`: a record that another transaction is just deleting would be passed over.
-    edited = in_key_order(key for key, row in kept.items() if row)
-    rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
-    return _direct_control(ends).call(read, parameters).under(lock(ends, source), *rows)
-
-
-def _kept(far: AnyTable, item: Any) -> tuple[UUID, dict[str, object]]:
-    """Check a record to keep: its id, and the columns that an edit of it gives."""
-    if isinstance(item, far.edit):
-        edit: Any = item
-        return far.id(edit.id, "items"), far.check({name: getattr(edit, name) for name in far.given})
-    return far.id(item, "items"), {}
-
-
 def _arrays(ends: Ends, links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:
     ordered = [links[number] for number in sorted(links)]
     given = [attributes for _, attributes in ordered]
@@ -168,7 +111,8 @@ def _ids(links: Wanted) -> list[UUID]:
     return [key for key, _ in links.values()]
 
 
-def _changes(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> Changes:
+def changes(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> Changes:
+    """Sort what was wanted by what became of it; what no row names is unchanged."""
     outcomes = {key.int: outcome for outcome, key in rows}
     sets: dict[str, list[UUID]] = {"added": [], "updated": [], "unchanged": []}
     for key in wanted:
@@ -182,7 +126,8 @@ def _in_order(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> tuple[UUI
     return tuple(key for key in wanted if key in named)
 
 
-def _refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = ()) -> Error:
+def refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = ()) -> Error:
+    """Say what stands against a write: rows are (reason, id)."""
     by_reason: dict[str, list[UUID]] = {}
     for reason, key in rows:
         by_reason.setdefault(reason, []).append(key)
@@ -238,12 +183,6 @@ def _lock_links(ends: Ends) -> Statement[object]:
 
 
 @cache
-def _lock_far(ends: Ends) -> Statement[object]:
-    query = Q.select(function(ends.far.lock_many, param("ids", "uuid[]")))
-    return Statement(f"{ends.name} (lock_far)", query, single)
-
-
-@cache
 def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
     attributes = ends.join.attributes
     new = {name: f"w.{name}" if every else f"coalesce(w.{name}, m.{name})" for name, every in given}
@@ -266,39 +205,3 @@ def _remove(ends: Ends, *, everything: bool) -> Statement[UUID]:
     if not everything:
         query = query.where(among(links.field(ends.far_id), "far"))
     return Statement(f"{ends.name}.{'clear' if everything else 'remove'}", query.returning(ends.far_id), single)
-
-
-@cache
-def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
-    attributes, far = ends.join.attributes, ends.far
-    query = from_file(
-        "links/create.sql",
-        **ends.slots,
-        given=columns(far.given),
-        columns=far.listed(),
-        added=far.listed("a"),
-        names=listed(given),
-        values=listed(attributes.params(given).values()),
-        linked=listed(f"m.{name}" for name in attributes),
-        arrays=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in far.given)),
-        **unique_slots(far, "t", "n"),
-    )
-    return Statement(f"{ends.name}.create", query, whole)
-
-
-@cache
-def _direct_control(ends: Ends) -> Statement[tuple[Any, ...]]:
-    far = ends.far
-    edited = {name: f"coalesce(k.{name}, f.{name})" for name in far.given}
-    query = from_file(
-        "links/direct_control.sql",
-        **ends.slots,
-        given=columns(far.given),
-        kept=rows_from("%(kept)s::uuid[]", *(f"%(kept_{name})s::text[]" for name in far.given)),
-        new=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in far.given)),
-        changes=assigned(edited),
-        differs=differs("f", edited),
-        unique=far.unique or far.label,
-        **unique_slots(far, "f", "w"),
-    )
-    return Statement(f"{ends.name}.direct_control", query, whole)
