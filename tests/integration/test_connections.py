@@ -16,7 +16,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, AsyncNullConnectionPool, ConnectionPool, NullConnectionPool
 
-from tests.races import second_of
+from tests.waiting import second_of
 from tests.worlds import World
 from useraim import (
     AlreadyExists,

@@ -21,7 +21,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End, ids, make, new
-from tests.races import second_of, until_waiting
+from tests.waiting import second_of, until_waiting
 from tests.worlds import World
 from useraim import AlreadyExists, BrokenReference, Conflict, NotFound, aims, transaction, user_aims, users
 from useraim.ids import new_id
