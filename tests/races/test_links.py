@@ -1,15 +1,15 @@
 """Writers of the same links at once: none fails. `-s` shows what came out, and how often."""
 
 import random
-from collections.abc import Callable
 from dataclasses import replace as with_
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
 
 from tests.ends import NOON, End, ids, make
-from tests.races.racers import Racers, Work, no_failures, pairs, table
+from tests.races.racers import Connection, Racers, Work, no_failures, pairs, table
 from tests.worlds import World
 from useraim import NotFound, aims, transaction, user_aims, users
 from useraim.values import Link, NewUserAim
@@ -93,6 +93,72 @@ class TestAppendAndAppend:
             race.outcomes["held" if number % 2 else "new"] += 1
 
 
+NUMBERS = count()
+
+
+class Writer(NamedTuple):
+    """Writes the same links as another, in an order and with a role of its own."""
+
+    end: End
+    source: Any
+    asked: list[Any]
+    role: str
+
+    def append(self, conn: Connection) -> object:
+        return self.end.relation.append(conn, self.source, self.asked, role=self.role, on_match="update")
+
+    def update(self, conn: Connection) -> object:
+        return self.end.relation.update(conn, self.source, self.asked, role=self.role)
+
+    def remove(self, conn: Connection) -> object:
+        return self.end.relation.remove(conn, self.source, self.asked)
+
+    def clear(self, conn: Connection) -> object:
+        return self.end.relation.clear(conn, self.source)
+
+    def replace(self, conn: Connection) -> object:
+        return self.end.relation.replace(conn, self.source, self.asked[:100], role=self.role)
+
+    def replace_by_nothing(self, conn: Connection) -> object:
+        return self.end.relation.replace(conn, self.source, [])
+
+    def put_many(self, conn: Connection) -> object:
+        rows = [NewUserAim(*pair, role=self.role) for pair in self.pairs()]
+        return user_aims.put_many(conn, rows, on_match="update")
+
+    def delete_many(self, conn: Connection) -> object:
+        return user_aims.delete_many(conn, self.pairs())
+
+    def pairs(self) -> list[tuple[Any, Any]]:
+        return [self.end.pair(self.source, record) for record in self.asked]
+
+
+class Held(NamedTuple):
+    """Links that lie in the table in another order than that of their keys."""
+
+    end: End
+    source: Any
+    far: list[Any]
+
+    def restore(self, setup: World) -> None:
+        people, goals = zip(*(self.end.pair(self.source.id, record.id) for record in self.far), strict=True)
+        setup.execute("DELETE FROM user_aims")
+        setup.execute(
+            "INSERT INTO user_aims (user_id, aim_id) SELECT * FROM unnest(%s::uuid[], %s::uuid[])",
+            [list(people), list(goals)],
+        )
+
+    def write(self, name: str) -> Work:
+        """One of the writes of a `Writer`, by its name."""
+        writer = Writer(self.end, self.source, random.sample(self.far, len(self.far)), f"{name} {next(NUMBERS)}")
+        work: Work = getattr(writer, name.replace(" ", "_"))
+        return work
+
+
+def started_again(work: Work) -> Work:
+    return lambda conn: transaction.run(conn, work)
+
+
 class TestWritesOfExistingLinks:
     """Writers of one source take turns, writers of many go in key order, wherever the rows lie: none deadlocks.
 
@@ -100,10 +166,9 @@ class TestWritesOfExistingLinks:
     """
 
     @pytest.fixture
-    def held(self, setup: World, end: End) -> tuple[Any, list[Any]]:
-        """Links that lie in the table in another order than that of their keys."""
+    def held(self, setup: World, end: End) -> Held:
         (source,), far = end.make_sources(setup, 1), end.make_far(setup, 200)
-        return source, random.sample(far, len(far))
+        return Held(end, source, random.sample(far, len(far)))
 
     @pytest.mark.parametrize(
         ("one", "two"),
@@ -123,63 +188,26 @@ class TestWritesOfExistingLinks:
             ("put_many", "remove"),
         ],
     )
-    def test_never_fail(
-        self, race: Racers, setup: World, end: End, tries: int, held: tuple[Any, list[Any]], one: str, two: str
-    ) -> None:
-        self.race(race, setup, end, tries, held, one, two)
+    def test_never_fail(self, race: Racers, setup: World, tries: int, held: Held, one: str, two: str) -> None:
+        for _ in range(tries // 4):
+            held.restore(setup)
+            self.check(race, (one, two), race(held.write(one), held.write(two)))
 
     @pytest.mark.parametrize(
         ("one", "two"), [("put_many", "clear"), ("put_many", "replace"), ("delete_many", "replace by nothing")]
     )
     def test_never_fail_when_started_again(
-        self, race: Racers, setup: World, end: End, tries: int, held: tuple[Any, list[Any]], one: str, two: str
+        self, race: Racers, setup: World, tries: int, held: Held, one: str, two: str
     ) -> None:
-        self.race(race, setup, end, tries, held, one, two, run=transaction.run)
-
-    def race(
-        self,
-        race: Racers,
-        setup: World,
-        end: End,
-        tries: int,
-        held: tuple[Any, list[Any]],
-        one: str,
-        two: str,
-        run: Callable[[Any, Work], Any] = lambda conn, work: work(conn),
-    ) -> None:
-        source, far = held
-        numbers = iter(range(10**6))
-
-        def work(name: str) -> Work:
-            role = f"{name} {next(numbers)}"
-            asked = random.sample(far, len(far))
-            keys = [end.pair(source, record) for record in asked]
-            relation = end.relation
-            works: dict[str, Work] = {
-                "append": lambda conn: relation.append(conn, source, asked, role=role, on_match="update"),
-                "update": lambda conn: relation.update(conn, source, asked, role=role),
-                "remove": lambda conn: relation.remove(conn, source, asked),
-                "clear": lambda conn: relation.clear(conn, source),
-                "replace": lambda conn: relation.replace(conn, source, asked[:100], role=role),
-                "replace by nothing": lambda conn: relation.replace(conn, source, []),
-                "put_many": lambda conn: user_aims.put_many(
-                    conn, [NewUserAim(*key, role=role) for key in keys], on_match="update"
-                ),
-                "delete_many": lambda conn: user_aims.delete_many(conn, keys),
-            }
-            return lambda conn: run(conn, works[name])
-
         for _ in range(tries // 4):
-            setup.execute("DELETE FROM user_aims")
-            people, goals = zip(*(end.pair(source.id, record.id) for record in far), strict=True)
-            setup.execute(
-                "INSERT INTO user_aims (user_id, aim_id) SELECT * FROM unnest(%s::uuid[], %s::uuid[])",
-                [list(people), list(goals)],
-            )
-            results = race(work(one), work(two))
-            for name, result in zip((one, two), results, strict=True):
-                # Links that the other has just removed are not there to update.
-                gone = name == "update" and isinstance(result, NotFound)
-                race.outcomes[f"{name}: {type(result).__name__}"] += 1
-                if isinstance(result, Exception) and not gone:
-                    raise result
+            held.restore(setup)
+            self.check(race, (one, two), race(started_again(held.write(one)), started_again(held.write(two))))
+
+    @staticmethod
+    def check(race: Racers, names: tuple[str, str], results: list[Any]) -> None:
+        for name, result in zip(names, results, strict=True):
+            # Links that the other has just removed are not there to update.
+            gone = name == "update" and isinstance(result, NotFound)
+            race.outcomes[f"{name}: {type(result).__name__}"] += 1
+            if isinstance(result, Exception) and not gone:
+                raise result

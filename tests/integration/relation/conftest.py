@@ -55,7 +55,7 @@ def sources(call: World, end: End, assorted: list[Any]) -> list[Any]:
 
 
 @pytest.fixture
-def expected(call: World, end: End, assorted: list[Any], sources: list[Any]) -> "Expected":
+def expected(call: World, end: End, assorted: list[Any], sources: list[Any]) -> Expected:
     return Expected(call, end, assorted)
 
 
