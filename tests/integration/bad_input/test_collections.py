@@ -24,18 +24,7 @@ from tests.integration.bad_input.values import (
 )
 from tests.worlds import World
 from useraim import UNSET, InvalidValue, aims, user_aims, users
-from useraim.values import (
-    Aim,
-    AllOf,
-    AnyOf,
-    Exactly,
-    Link,
-    NewAim,
-    NewUser,
-    NewUserAim,
-    NoneOf,
-    User,
-)
+from useraim.values import Aim, AllOf, AnyOf, Exactly, Link, NewAim, NewUser, NewUserAim, NoneOf, User
 
 
 @pytest.mark.parametrize("id", NOT_IDS, ids=ascii)

@@ -30,12 +30,7 @@ from tests.integration.bad_input.values import (
 )
 from tests.worlds import World
 from useraim import InvalidValue, aims, user_aims, users
-from useraim.values import (
-    EditAim,
-    EditUser,
-    LinkFilter,
-    NewUserAim,
-)
+from useraim.values import EditAim, EditUser, LinkFilter, NewUserAim
 
 
 def test_a_closed_connection_is_noticed_by_good_input(closed: World) -> None:

@@ -18,11 +18,7 @@ from tests.integration.bad_input.values import (
 )
 from tests.worlds import World
 from useraim import InvalidCursor, InvalidValue, aims, users
-from useraim.values import (
-    AnyOf,
-    CountBetween,
-    LinkFilter,
-)
+from useraim.values import AnyOf, CountBetween, LinkFilter
 
 
 @pytest.mark.parametrize("search", [*NOT_TEXT[1:], *UNSTORABLE], ids=ascii)

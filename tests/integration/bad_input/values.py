@@ -11,14 +11,7 @@ import pytest
 from tests.ends import NOON
 from tests.worlds import World
 from useraim import InvalidValue, aims, user_aims, users
-from useraim.values import (
-    Link,
-    LinkFilter,
-    NewAim,
-    NewUser,
-    NewUserAim,
-    User,
-)
+from useraim.values import Link, LinkFilter, NewAim, NewUser, NewUserAim, User
 
 ID: Any = UUID(int=1)
 OTHER: Any = UUID(int=2)

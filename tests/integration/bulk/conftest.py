@@ -10,12 +10,7 @@ import pytest
 from tests.integration.bulk.loads import Pair
 from tests.integration.bulk.others import Others
 from tests.worlds import World
-from useraim import (
-    NewAim,
-    NewUser,
-    aims,
-    users,
-)
+from useraim import NewAim, NewUser, aims, users
 
 
 @pytest.fixture(autouse=True)

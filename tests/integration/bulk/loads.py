@@ -9,10 +9,7 @@ import psycopg
 import pytest
 
 from tests.worlds import World
-from useraim import (
-    InvalidValue,
-    bulk,
-)
+from useraim import InvalidValue, bulk
 from useraim.bulk import BulkResult
 
 Pair = tuple[UUID, UUID]

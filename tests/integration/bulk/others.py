@@ -9,14 +9,7 @@ from uuid import UUID
 
 import psycopg
 
-from useraim import (
-    NewAim,
-    NewUser,
-    aims,
-    bulk,
-    user_aims,
-    users,
-)
+from useraim import NewAim, NewUser, aims, bulk, user_aims, users
 from useraim.bulk import BulkResult, Rejected
 
 

@@ -8,11 +8,7 @@ import pytest
 
 from tests.integration.bulk.loads import JOINED, Pair, dump, dump_to, load, refs, table
 from tests.worlds import World
-from useraim import (
-    InvalidValue,
-    LinkFilter,
-    NewUserAim,
-)
+from useraim import InvalidValue, LinkFilter, NewUserAim
 from useraim.bulk import BulkResult
 
 

@@ -19,15 +19,7 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from tests.integration.bulk.loads import csv_file, record
 from tests.integration.bulk.others import WAITING, Others
-from useraim import (
-    AimId,
-    InvalidValue,
-    UserId,
-    aims,
-    bulk,
-    user_aims,
-    users,
-)
+from useraim import AimId, InvalidValue, UserId, aims, bulk, user_aims, users
 
 
 def test_cancelling_a_load_leaves_nothing_behind(database: str) -> None:

@@ -8,10 +8,7 @@ import pytest
 
 from tests.integration.bulk.loads import HEADER, Pair, csv_file, load, record, refs, refused, table
 from tests.worlds import World
-from useraim import (
-    InvalidValue,
-    user_aims,
-)
+from useraim import InvalidValue, user_aims
 
 
 def test_a_file_may_have_fewer_columns_in_another_order(call: World, pairs: list[Pair]) -> None:

@@ -10,15 +10,7 @@ import pytest
 
 from tests.integration.bulk.loads import csv_file, load
 from tests.worlds import World
-from useraim import (
-    InvalidValue,
-    NewAim,
-    NewUser,
-    aims,
-    bulk,
-    user_aims,
-    users,
-)
+from useraim import InvalidValue, NewAim, NewUser, aims, bulk, user_aims, users
 from useraim.bulk import BulkResult
 
 

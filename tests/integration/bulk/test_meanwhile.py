@@ -8,14 +8,7 @@ import pytest
 
 from tests.integration.bulk.loads import Pair, refs
 from tests.integration.bulk.others import Others, beside, in_world
-from useraim import (
-    AlreadyExists,
-    BrokenReference,
-    NewUserAim,
-    bulk,
-    user_aims,
-    users,
-)
+from useraim import AlreadyExists, BrokenReference, NewUserAim, bulk, user_aims, users
 from useraim.bulk import BulkResult
 
 KINDS = pytest.mark.parametrize("kinds", [("user",), ("aim",), ("user", "aim")], ids="-".join)

@@ -12,16 +12,7 @@ import pytest
 from tests.integration.bulk.loads import JOINED, Pair, load, refs, refused, table
 from tests.integration.bulk.others import in_world
 from tests.worlds import World
-from useraim import (
-    AlreadyExists,
-    BrokenReference,
-    InvalidValue,
-    NewUserAim,
-    aims,
-    bulk,
-    user_aims,
-    users,
-)
+from useraim import AlreadyExists, BrokenReference, InvalidValue, NewUserAim, aims, bulk, user_aims, users
 from useraim.bulk import BulkResult, Rejected
 
 

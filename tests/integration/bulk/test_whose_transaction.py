@@ -11,14 +11,7 @@ from psycopg.pq import TransactionStatus
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from tests.integration.bulk.others import Others
-from useraim import (
-    BrokenReference,
-    UserId,
-    aims,
-    bulk,
-    user_aims,
-    users,
-)
+from useraim import BrokenReference, UserId, aims, bulk, user_aims, users
 
 
 def test_a_pool_commits_the_load(database: str) -> None:

@@ -13,13 +13,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, AsyncNullConnectionPool, ConnectionPool, NullConnectionPool
 
 from tests.ends import NOBODY, NOTHING
-from useraim import (
-    AlreadyExists,
-    BrokenReference,
-    NotFound,
-    aims,
-    users,
-)
+from useraim import AlreadyExists, BrokenReference, NotFound, aims, users
 from useraim.values import Aim, NewUser, User
 
 

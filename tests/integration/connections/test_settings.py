@@ -11,12 +11,7 @@ from psycopg.rows import dict_row
 
 from tests.integration.connections.uses import everything, state
 from tests.worlds import World
-from useraim import (
-    aims,
-    schema,
-    user_aims,
-    users,
-)
+from useraim import aims, schema, user_aims, users
 
 Settings = dict[str, Any]
 

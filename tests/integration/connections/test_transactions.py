@@ -11,16 +11,7 @@ from psycopg.pq import TransactionStatus
 from tests.ends import NOBODY, NOTHING
 from tests.integration.connections.uses import everything
 from tests.worlds import World
-from useraim import (
-    AlreadyExists,
-    BrokenReference,
-    Conflict,
-    Error,
-    NotFound,
-    aims,
-    user_aims,
-    users,
-)
+from useraim import AlreadyExists, BrokenReference, Conflict, Error, NotFound, aims, user_aims, users
 from useraim.values import NewAim, NewUser
 
 

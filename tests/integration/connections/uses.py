@@ -6,12 +6,7 @@ import pytest
 
 from tests.ends import NOTHING
 from tests.worlds import World
-from useraim import (
-    BrokenReference,
-    aims,
-    user_aims,
-    users,
-)
+from useraim import BrokenReference, aims, user_aims, users
 from useraim.values import NewAim, NewUser
 
 

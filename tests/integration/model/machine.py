@@ -8,13 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.ends import AIMS_USERS, ENDS, USERS_AIMS, End
 from tests.integration.model.given import END, GIVEN, LABELS, LINKS, NAMED, ON_MATCH, PERMISSIONS, PLACES, POOL, ROLES
