@@ -2,17 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from tests.worlds import World
 from useraim import BrokenReference, aims, users
-from useraim.ids import new_id
+from useraim.ids import AimId, UserId, new_id
 from useraim.relation.relationship import ManyToMany
 from useraim.values import EditAim, EditUser, NewAim, NewUser
 
 Attributes: TypeAlias = tuple[str, tuple[str, ...], datetime]
+
+NOON = datetime(2024, 5, 17, 12, tzinfo=UTC)
+NOBODY = UserId(UUID(int=1))
+NOTHING = AimId(UUID(int=2))
 
 
 @dataclass(frozen=True)
