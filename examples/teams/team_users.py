@@ -47,7 +47,6 @@ TEAMS: Final[Table[TeamId, Team, NewTeam, EditTeam]] = Table(
     label="name",
     lock="lock_team",
     lock_many="lock_teams",
-    unique="name",
 )
 TEAM_USERS: Final = JoinTable(
     name="team_users",

@@ -7,7 +7,6 @@ CREATE TABLE teams (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now()
 );
-CREATE UNIQUE INDEX teams_name_key ON teams (lower(lower(name COLLATE "C") COLLATE "default"));
 
 CREATE TABLE team_users (
     team_id uuid CONSTRAINT team_users_team_id_fkey REFERENCES teams ON DELETE CASCADE,

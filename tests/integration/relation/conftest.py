@@ -8,11 +8,31 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.ends import AIMS_USERS, NOON, USERS_AIMS, End
+from tests.conftest import ROOT
+from tests.ends import AIMS_USERS, ENDS, NOON, TEAM_ENDS, USERS_AIMS, End
 from tests.integration.relation.crowd import Crowd
 from tests.integration.relation.reads import LABELS, Expected, attributes
 from tests.worlds import World
 from useraim.values import Link
+
+TEAMS = (ROOT / "examples/teams/migrations/teams_0001_create_teams.sql").read_text(encoding="utf-8")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what calls operations on the ends of a relation of one's own too, whose tables such a test can make."""
+    if "end" in metafunc.fixturenames:
+        able = {"call", "committed"} & set(metafunc.fixturenames)
+        ends = [*ENDS, *TEAM_ENDS] if able else ENDS
+        metafunc.parametrize("end", ends, indirect=True, ids=lambda end: end.name)
+
+
+@pytest.fixture
+def end(request: pytest.FixtureRequest) -> End:
+    chosen: End = request.param
+    if chosen in TEAM_ENDS:
+        world = "committed" if "committed" in request.fixturenames else "call"
+        request.getfixturevalue(world).execute(TEAMS)
+    return chosen
 
 
 @pytest.fixture
@@ -35,12 +55,11 @@ def far(call: World, end: End) -> list[Any]:
 def assorted(call: World, end: End) -> list[Any]:
     """Far records with names of all sorts and few different times of creation."""
     made = [end.new(label) for label in LABELS]
-    if end is AIMS_USERS:
+    if end.far_table == "users":
         made = [with_(one, email=f"{n}@example.org") for n, one in enumerate(made)]
-    table = end.name.split(".")[1]
     for n, one in enumerate(call(end.far.create_many, made)):
         when = NOON + timedelta(days=n % 3, microseconds=n % 2)
-        call.execute(f"UPDATE {table} SET created_at = %s WHERE id = %s", [when, one.id])
+        call.execute(f"UPDATE {end.far_table} SET created_at = %s WHERE id = %s", [when, one.id])
         made[n] = one
     return list(call(end.far.find_many, made).values())
 

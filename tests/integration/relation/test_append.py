@@ -82,8 +82,8 @@ class TestAppend:
         before = end.links(call, source)
         with pytest.raises(AlreadyExists) as caught:
             call(end.relation.append, source, mixed.links, on_match="error")
-        assert caught.value.table == "user_aims"
-        assert caught.value.constraint == "user_aims_pkey"
+        assert caught.value.table == end.join
+        assert caught.value.constraint == f"{end.join}_pkey"
         assert_named(caught.value.ids, mixed.named("updated", "unchanged", cases=CASES))
         assert end.links(call, source) == before
 

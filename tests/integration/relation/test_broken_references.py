@@ -38,7 +38,7 @@ class TestBrokenReference:
         with pytest.raises(BrokenReference) as caught:
             call(run, source, far)
         assert end.missing(caught.value) == ((source,), ())
-        assert call.execute("SELECT count(*) FROM user_aims") == [(0,)]
+        assert call.execute(f"SELECT count(*) FROM {end.join}") == [(0,)]
 
     def test_of_a_missing_source_that_shall_have_nothing(self, call: World, end: End) -> None:
         source = uuid4()

@@ -72,7 +72,7 @@ class TestDirectControl:
         items = [end.edit(far[0], "edited"), far[5], end.new("n", new), end.edit(far[4], "x")]
         with pytest.raises(NotFound) as caught:
             call(end.relation.direct_control, source, items)
-        assert caught.value.table == "user_aims"
+        assert caught.value.table == end.join
         assert set(caught.value.ids) == set(ids(far[4:6]))
         self.untouched(call, end, source, far, new)
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from tests.ends import AIMS_USERS, ENDS, NOON, End
+from tests.ends import ENDS, NOON, TEAM_ENDS, End, make
 from tests.integration.relation.crowd import Crowd
 from tests.integration.relation.reads import LINKS, Expected, orders
 from tests.paging import onward, there_and_back
@@ -84,7 +84,8 @@ class TestPage:
 
     def test_foreign_cursors_are_refused(self, call: World, end: End, sources: list[Any]) -> None:
         page, source = end.relation.page, sources[0]
-        opposite = ENDS[1 - ENDS.index(end)]
+        call(users.aims.append, make(call, users, 1)[0], make(call, aims, 3))
+        (opposite,) = [one for one in (*ENDS, *TEAM_ENDS) if one.name == f"{end.far_table}.{end.source_table}"]
         link = LinkFilter(roles=["r0", "r1", "r2"])
         own = call(page, source, limit=2).next
         assert own
@@ -142,7 +143,7 @@ class TestPage:
         (source,) = end.make_sources(call, 1)
         labels = ["\\'\"%_", "\u202e\U0001f600", "x" * 200, "line\nbreak", "ß", "ss", "%s", "\u0301"]
         new = [end.new(label) for label in labels]
-        if end is AIMS_USERS:
+        if end.far_table == "users":
             new = [with_(one, email=f"{n}@example.org") for n, one in enumerate(new)]
         call(end.relation.create, source, new)
         rows = there_and_back(call, end.relation.page, source, order_by=end.label, limit=1)

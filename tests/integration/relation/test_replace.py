@@ -55,7 +55,7 @@ class TestReplace:
         with pytest.raises(AlreadyExists) as caught:
             call(end.relation.replace, source, far[2:6], on_match="error")
         assert set(caught.value.ids) == set(ids(far[2:4]))
-        assert caught.value.table == "user_aims"
+        assert caught.value.table == end.join
         assert end.links(call, source) == dict.fromkeys(ids(far[:4]), HELD)
         changes = call(end.relation.replace, source, far[4:6], on_match="error")
         assert changes == Changes(added=ids(far[4:6]), removed=tuple(sorted(ids(far[:4]))))

@@ -12,7 +12,7 @@ import psycopg
 import psycopg_pool
 import pytest
 
-from tests.ends import USERS_AIMS, End
+from tests.ends import End
 from tests.integration.relation.crowd import Crowd
 from tests.integration.relation.reads import LINKS, Expected
 from tests.worlds import World
@@ -113,11 +113,11 @@ class TestStream:
         """A source with several chunks of links, and a stream of them."""
         (source,) = end.make_sources(call, 1)
         table, label = end.name.split(".")[1], end.label
-        more = ("", "") if end is USERS_AIMS else (", email", ", n || '@example.org'")
+        more = ("", "") if end.far_table != "users" else (", email", ", n || '@example.org'")
         call.execute(
             f"WITH f AS (INSERT INTO {table} ({label}{more[0]}) SELECT 'x'{more[1]}"
             f" FROM generate_series(1, {MANY}) n RETURNING id)"
-            f" INSERT INTO user_aims ({end.source_id}, {end.far_id}) SELECT %s, id FROM f",
+            f" INSERT INTO {end.join} ({end.source_id}, {end.far_id}) SELECT %s, id FROM f",
             [source.id],
         )
         return source, call.iterate(end.relation.stream, source)

@@ -3,15 +3,12 @@
 from typing import Any
 from uuid import uuid4
 
-import pytest
-
-from tests.ends import ENDS, NOON, End, ids
+from tests.ends import NOON, End, ids
 from tests.integration.relation.cases import hold
 from tests.worlds import World
 from useraim.values import Changes, Link
 
 
-@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.name)
 def test_an_unchanged_row_is_never_written_again(committed: World, end: End) -> None:
     """Each call is a transaction of its own here: xmin tells which of them wrote a row."""
     (source,), far = end.make_sources(committed, 1), end.make_far(committed, 4)

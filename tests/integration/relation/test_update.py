@@ -52,7 +52,7 @@ class TestUpdate:
         nothing = uuid4()
         with pytest.raises(NotFound) as caught:
             call(end.relation.update, source, [far[5], far[0], nothing, far[4].id, far[5]], role="b")
-        assert caught.value.table == "user_aims"
+        assert caught.value.table == end.join
         assert_named(caught.value.ids, [far[5].id, nothing, far[4].id])
         assert end.links(call, source) == dict.fromkeys(ids(far[:3]), HELD)
         assert call(end.relation.update, source, far[:3], role="b") == Changes(updated=ids(far[:3]))
