@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from team_users import EditTeam, NewTeam, members, teams, teams_of
+from team_users import TEAM_USERS, TEAMS, EditTeam, NewTeam, members, teams, teams_of
 
 from tests.worlds import World
 from useraim import BrokenReference, aims, users
 from useraim.ids import AimId, UserId, new_id
-from useraim.relation.relationship import ManyToMany
+from useraim.relation import USERS, ManyToMany, Records
 from useraim.values import EditAim, EditUser, NewAim, NewUser
 
 Attributes: TypeAlias = tuple[str, tuple[str, ...], datetime]
@@ -98,7 +98,7 @@ AIMS_USERS = End("aims.users", aims.users, aims, users, "aim_id", "user_id", "na
 ENDS = [USERS_AIMS, AIMS_USERS]
 TEAM_ENDS = [
     End("teams.users", members, teams, users, "team_id", "user_id", "name", "team_users"),
-    End("users.teams", teams_of, users, teams, "user_id", "team_id", "name", "team_users"),
+    End("users.teams", teams_of, Records(TEAM_USERS, USERS, TEAMS), teams, "user_id", "team_id", "name", "team_users"),
 ]
 """Those of examples/teams, a relation of one's own."""
 

@@ -4,10 +4,11 @@
 -- and columns of the far table, those the caller gives and all of them (added: of a); names and values of attributes given;
 -- linked, all attributes of m; arrays, the parameters. has_unique, true or false: whether a far column beside the id is
 -- unique; unique_key, its constraint; theirs and ours, that column of t and of n as it is compared.
+-- ahead and broken: with rules, the links as they will be, and what breaks one (sql/rules/).
 WITH new (id, {given}) AS MATERIALIZED (
     SELECT n.id, {given} FROM {arrays} AS n (id, {given})
 ),
-refused (reason, id) AS MATERIALIZED (
+{ahead}refused (reason, id) AS MATERIALIZED (
     SELECT '{far}_pkey', t.id FROM {far} t WHERE t.id = ANY (%(ids)s::uuid[])
     UNION ALL
     SELECT '{unique_key}', t.id FROM {far} t JOIN new n ON {theirs} = {ours} WHERE {has_unique}
@@ -17,6 +18,7 @@ refused (reason, id) AS MATERIALIZED (
     UNION ALL
     SELECT 'source', %(source)s::uuid
     WHERE NOT EXISTS (SELECT 1 FROM {source} WHERE id = %(source)s FOR KEY SHARE)
+    {broken}
 ),
 added AS (
     INSERT INTO {far} (id, {given})

@@ -3,6 +3,7 @@
 -- given, the far columns that callers give; kept and new, the parameters; changes and differs, new values of f, and whether
 -- one is another than it has. has_unique, true or false: whether a far column beside the id, unique, is; unique_key, its
 -- constraint; theirs and ours, that column of f and of w as it is compared.
+-- ahead and broken: with rules, the links as they will be, and what breaks one (sql/rules/).
 WITH held (id) AS MATERIALIZED (
     SELECT {far_id} FROM {join} WHERE {source_id} = %(source)s
 ),
@@ -12,7 +13,7 @@ kept (id, {given}) AS MATERIALIZED (
 new (id, {given}) AS MATERIALIZED (
     SELECT n.id, {given} FROM {new} AS n (id, {given})
 ),
-refused (reason, id) AS MATERIALIZED (
+{ahead}refused (reason, id) AS MATERIALIZED (
     SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM {source} WHERE id = %(source)s)
     UNION ALL
     SELECT CASE WHEN f.id IS NULL THEN 'far' ELSE 'absent' END, k.id
@@ -32,6 +33,7 @@ refused (reason, id) AS MATERIALIZED (
         SELECT {ours} FROM (SELECT {unique} FROM new UNION ALL SELECT {unique} FROM kept) w
         GROUP BY {ours} HAVING count(*) > 1
     )
+    {broken}
 ),
 removed AS (
     DELETE FROM {far} WHERE id IN (SELECT id FROM held EXCEPT SELECT id FROM kept)

@@ -4,11 +4,12 @@
 -- Slots, names: source, far, their tables; join, the table of links; keys, its primary key; source_id, far_id, its column
 -- for each end; stored, stored_id, other_id: the end whose rows a cluster keeps links with, and the columns for it and the
 -- other end; stored_key, other, the values for these two. Lists: names, casts, values: attributes given, wanted, and with
--- defaults; arrays, the parameters. True or false: refusing links that exist, replacing. conflict: what becomes of them.
+-- defaults; arrays, the parameters. True or false: refusing links that exist, replacing. conflict: what becomes of them. ahead and broken: with rules, the links as
+-- they will be, and what breaks one (sql/rules/).
 WITH wanted ({far_id}{names}) AS MATERIALIZED (
     SELECT {far_id}{casts} FROM {arrays} AS w ({far_id}{names})
 ),
-refused (reason, id) AS MATERIALIZED (
+{ahead}refused (reason, id) AS MATERIALIZED (
     SELECT 'source', %(source)s::uuid
     WHERE NOT EXISTS (SELECT 1 FROM {source} WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
@@ -16,6 +17,7 @@ refused (reason, id) AS MATERIALIZED (
     UNION ALL
     SELECT 'held', m.{far_id} FROM {join} m
     WHERE {refusing} AND m.{source_id} = %(source)s AND m.{far_id} = ANY (%(far)s::uuid[])
+    {broken}
 ),
 removed AS (
     DELETE FROM {join} m

@@ -13,6 +13,7 @@ from useraim.errors import (
     InvalidCursor,
     InvalidValue,
     NotFound,
+    RuleBroken,
     SchemaOutOfDate,
 )
 from useraim.ids import AimId, UserId
@@ -69,6 +70,7 @@ __all__ = [
     "NotFound",
     "Page",
     "Rejected",
+    "RuleBroken",
     "SchemaOutOfDate",
     "Unset",
     "User",

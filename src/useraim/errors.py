@@ -98,7 +98,31 @@ class InvalidCursor(InvalidValue):
 
 
 class Conflict(Error):
-    """The row is no longer as the caller expected; nothing was changed."""
+    """What is stored is not as the caller expected; nothing was changed. `.version`, of links, is the present one."""
+
+    def __init__(self, message: str = "", version: str | None = None) -> None:
+        super().__init__(message, version)
+        self.version = version
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class RuleBroken(Error):
+    """A rule that was given with `must=` would not hold; nothing was changed.
+
+    `.rule` is the condition, `.count` the number of links that there would have been, of those that the rule counts;
+    `.ids` are all records for which it would not hold, and the number is that of the one with the fewest.
+    """
+
+    def __init__(self, rule: object, count: int, ids: tuple[UUID, ...] = ()) -> None:
+        super().__init__(rule, count, ids)
+        self.rule = rule
+        self.count = count
+        self.ids = ids
+
+    def __str__(self) -> str:
+        return f"{type(self.rule).__name__} would not hold with {self.count} links, for {_some(self.ids)}"
 
 
 class SchemaOutOfDate(Error):

@@ -245,3 +245,5 @@ for _generic in (Link, Linked, _OfIds):
     _generic.__setattr__ = refuse_assignment  # type: ignore[method-assign]
 
 Condition: TypeAlias = AnyOf[Ref_co] | AllOf[Ref_co] | NoneOf[Ref_co] | Exactly[Ref_co] | CountBetween
+Must: TypeAlias = Condition[Ref_co] | Iterable[Condition[Ref_co]]
+"""One rule or several."""

@@ -1,5 +1,5 @@
 -- Teams, and who is in which: a relation of one's own beside users and aims.
--- depends: useraim_0011_create_row_lock_functions
+-- depends: useraim_0012_lock_many_as_one
 
 CREATE TABLE teams (
     id uuid CONSTRAINT teams_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -23,7 +23,7 @@ CREATE FUNCTION lock_team(source uuid) RETURNS void LANGUAGE sql AS $$
     UPDATE teams SET updated_at = updated_at WHERE id = source AND current_setting('transaction_isolation') <> 'read committed';
     SELECT FROM teams WHERE id = source FOR NO KEY UPDATE $$;
 CREATE FUNCTION lock_teams(ids uuid[]) RETURNS void LANGUAGE sql AS $$
-    SELECT FROM teams WHERE id = ANY (ids) ORDER BY id FOR NO KEY UPDATE $$;
+    SELECT lock_team(id) FROM unnest(ids) AS t (id) $$;
 CREATE FUNCTION lock_links_of_team(source uuid, far uuid[]) RETURNS void LANGUAGE sql AS $$
     SELECT lock_team(source);
     SELECT FROM team_users WHERE team_id = source AND user_id = ANY (far) ORDER BY user_id FOR NO KEY UPDATE $$;

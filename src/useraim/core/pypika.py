@@ -86,9 +86,19 @@ def among(term: Any, name: str) -> Any:
     return term == function("ANY", param(name, "uuid[]"))
 
 
+def array(rows: Any) -> Any:
+    """Make an array of what a query gives."""
+    return function("ARRAY", rows)
+
+
+def scalar(rows: Any) -> Any:
+    """Take the only value that a query gives."""
+    return function("", rows)
+
+
 def among_rows(term: Any, rows: Any) -> Any:
     """Compare an id with those that a query gives, as one array: that leaves the planner no join to choose wrongly."""
-    return term == function("ANY", function("ARRAY", rows))
+    return term == function("ANY", array(rows))
 
 
 def among_texts(term: Any, name: str) -> Any:

@@ -1,8 +1,9 @@
 """Statement and Call: rendered SQL, bound values, and how rows become a result. Pure: no connection, no I/O."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from itertools import accumulate
 from typing import Any, Final, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
 
 from psycopg.adapt import PyFormat
@@ -117,6 +118,17 @@ def together(one: Call[T], other: Call[U], combine: Callable[[T, U], V]) -> Call
     """Send the statements of two calls in one transaction, and make one result of both."""
     n = len(one.steps)
     return Call(one.steps + other.steps, lambda results: combine(one.read(results[:n]), other.read(results[n:])))
+
+
+def all_of(calls: Sequence[Call[T]], combine: Callable[[list[T]], V]) -> Call[V]:
+    """Send the statements of many calls in one transaction, and make one result of all."""
+    ends = list(accumulate(len(call.steps) for call in calls))
+
+    def read(results: list[list[Any]]) -> V:
+        parts = zip(calls, [0, *ends], ends, strict=False)
+        return combine([call.read(results[start:end]) for call, start, end in parts])
+
+    return Call(tuple(step for call in calls for step in call.steps), read)
 
 
 def nothing(result: T) -> Call[T]:

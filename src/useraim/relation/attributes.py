@@ -87,6 +87,28 @@ class Columns(dict[str, Attribute]):
             f"{alias}.{name}" if every else f"coalesce({alias}.{name}, {self[name].default})" for name, every in given
         )
 
+    def resulting(self, given: Iterable[str], *, taking: bool) -> str:
+        """List the attributes that links `m` will have when `w` is written: what is wanted is taken, or only if new."""
+        wanted = set(given)
+
+        def resulting(name: str) -> str:
+            both = [f"w.{name}", f"m.{name}"] if name in wanted else [f"m.{name}"]
+            return f"coalesce({', '.join(both if taking else both[::-1])}, {self[name].default})"
+
+        return listed(map(resulting, self))
+
+    def new(self, given: Iterable[str]) -> str:
+        """List the attributes of links that are created all alike."""
+        params = self.params(given)
+        return listed(params.get(name, attribute.default) for name, attribute in self.items())
+
+    def digested(self, alias: str) -> str:
+        """List the attributes spelt without regard to the session's settings."""
+        return listed(
+            f"extract(epoch FROM {alias}.{name})" if attribute.type == "timestamptz" else f"{alias}.{name}"
+            for name, attribute in self.items()
+        )
+
 
 ATTRIBUTES: Final = Columns(
     {

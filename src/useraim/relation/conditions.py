@@ -7,14 +7,13 @@ Of the forms that mean the same, these are the ones that Citus accepts for a ref
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
-from useraim import validate
 from useraim.core import pypika
 from useraim.core.adapt import TextArray, UuidArray
 from useraim.core.pypika import Q, among, count, exists, negate, param, same
 from useraim.errors import InvalidValue
 from useraim.ids import in_key_order
 from useraim.relation.declaration import AnyTable, Ends
-from useraim.values import AllOf, AnyOf, CountBetween, Exactly, LinkFilter, NoneOf
+from useraim.values import AllOf, AnyOf, Condition, CountBetween, Exactly, LinkFilter, NoneOf
 
 LinkShape: TypeAlias = tuple[str, ...]
 Kind: TypeAlias = Literal["any", "all", "none", "exactly", "count", "at most"]
@@ -62,29 +61,36 @@ def link_parameters(link: LinkFilter | None, prefix: str = "link_") -> dict[str,
     return {prefix + part: TextArray(value) if part in _ARRAYS else value for part, value in values.items()}
 
 
-def conditions(ends: Ends, where: object) -> tuple[tuple[Shape, ...], dict[str, object]]:
-    """Check conditions on the far end; those that hold for everybody are left out."""
-    shapes: list[Shape] = []
-    parameters: dict[str, object] = {}
-    given = validate.collection(where, "where")
+class Bound(NamedTuple):
+    """Conditions to hold, those left out that hold for everybody, what they render to, and their values."""
+
+    conditions: tuple[Condition[Any], ...]
+    shapes: tuple[Shape, ...]
+    parameters: dict[str, object]
+
+
+def bound(far: AnyTable, given: list[Any], field: str) -> Bound:
+    """Check conditions on the far end and bind their values."""
     if len(given) > MOST:
-        raise InvalidValue("where", f"at most {MOST} conditions are possible; a condition takes any number of ids")
+        raise InvalidValue(field, f"at most {MOST} conditions are possible; a condition takes any number of ids")
+    held, shapes, parameters = list[Condition[Any]](), list[Shape](), dict[str, object]()
     for condition in given:
-        prefix = f"where{len(shapes)}_"
-        kind, values = _bind(condition, ends.far)
+        prefix = f"{field}{len(shapes)}_"
+        kind, values = _bind(condition, far, field)
         if kind is not None:
+            held.append(condition)
             shapes.append(Shape(kind, link_shape(condition.link)))
             parameters |= {prefix + name: value for name, value in values.items()}
             parameters |= link_parameters(condition.link, prefix)
-    return tuple(shapes), parameters
+    return Bound(tuple(held), tuple(shapes), parameters)
 
 
-def _bind(condition: object, far: AnyTable) -> tuple[Kind | None, Mapping[str, object]]:
+def _bind(condition: object, far: AnyTable, field: str) -> tuple[Kind | None, Mapping[str, object]]:
     match condition:
         case CountBetween(at_least, at_most):
             return _bind_count(at_least, at_most)
         case AnyOf() | AllOf() | NoneOf() | Exactly():
-            ids = UuidArray(in_key_order(far.ids(cast("AnyOf[Any]", condition).ids, "where")))
+            ids = UuidArray(in_key_order(far.ids(cast("AnyOf[Any]", condition).ids, field)))
             values = {"ids": ids, "count": len(ids)}
             match condition:
                 case AnyOf():
@@ -96,7 +102,7 @@ def _bind(condition: object, far: AnyTable) -> tuple[Kind | None, Mapping[str, o
                 case Exactly():
                     return ("exactly", values) if ids else ("at most", {"at_most": 0})
         case _:
-            raise InvalidValue("where", f"{type(condition).__name__} is not a condition")
+            raise InvalidValue(field, f"{type(condition).__name__} is not a condition")
 
 
 def _bind_count(at_least: int, at_most: int | None) -> tuple[Kind | None, Mapping[str, object]]:
@@ -105,41 +111,57 @@ def _bind_count(at_least: int, at_most: int | None) -> tuple[Kind | None, Mappin
     return (None, {}) if at_most is None else ("at most", {"at_most": at_most})
 
 
-def criterion(rows: Any, ends: Ends, shape: Shape, prefix: str) -> Any:
-    """Render a condition on `rows`, the table of the source or an alias of it."""
-    of = pypika.table(ends.join.name)
-    link = of.field(ends.source_id)
-    links = Q.from_(of).select(link)
-    for part in link_criteria(of, shape.link, prefix):
-        links = links.where(part)
-    linked = links.where(among(of.field(ends.far_id), prefix + "ids"))
+class Links(NamedTuple):
+    """Where conditions look for links: a table or a part of the statement, its columns, and the table of those asked.
+
+    `by_row`, where Citus can: a page then reads what it shows.
+    """
+
+    table: str
+    asked_id: str
+    far_id: str
+    asked: str
+    by_row: bool
+
+
+def of(ends: Ends) -> Links:
+    """Look in the join table."""
+    near = ends.join.stored_with is ends.source
+    return Links(ends.join.name, ends.source_id, ends.far_id, ends.source.name, near)
+
+
+def criterion(rows: Any, links: Links, shape: Shape, prefix: str) -> Any:
+    """Render a condition on `rows`, a table or an alias of it."""
+    held = pypika.table(links.table)
+    asked = held.field(links.asked_id)
+    some = Q.from_(held).select(asked)
+    for part in link_criteria(held, shape.link, prefix):
+        some = some.where(part)
+    linked = some.where(among(held.field(links.far_id), prefix + "ids"))
     number = param(prefix + "count", "bigint")
     match shape.kind:
         case "any":
             return rows.id.isin(linked)
         case "all":
-            return rows.id.isin(linked.groupby(link).having(count == number))
+            return rows.id.isin(linked.groupby(asked).having(count == number))
         case "none":
-            return _absent(rows, ends, link, linked)
+            return _absent(rows, links, asked, linked)
         case "exactly":
-            total = links.where(link.isin(linked)).groupby(link).having(count == number)
-            return rows.id.isin(linked.groupby(link).having(count == number)) & rows.id.isin(total)
+            total = some.where(asked.isin(linked)).groupby(asked).having(count == number)
+            return rows.id.isin(linked.groupby(asked).having(count == number)) & rows.id.isin(total)
         case "count":
             between = count.between(param(prefix + "at_least", "bigint"), param(prefix + "at_most", "bigint"))
-            return _present(rows, ends, link, links.groupby(link).having(between))
+            return _present(rows, links, asked, some.groupby(asked).having(between))
         case "at most":
-            over = links.groupby(link).having(count > param(prefix + "at_most", "bigint"))
-            return _absent(rows, ends, link, over)
+            over = some.groupby(asked).having(count > param(prefix + "at_most", "bigint"))
+            return _absent(rows, links, asked, over)
 
 
-def _present(rows: Any, ends: Ends, link: Any, links: Any) -> Any:
-    """Hold for rows that `links` names, looked up row by row where Citus can: a page then reads what it shows."""
-    if ends.join.stored_with is ends.source:
-        return exists(links.where(link == rows.id))
-    return rows.id.isin(links)
+def _present(rows: Any, links: Links, asked: Any, some: Any) -> Any:
+    return exists(some.where(asked == rows.id)) if links.by_row else rows.id.isin(some)
 
 
-def _absent(rows: Any, ends: Ends, link: Any, links: Any) -> Any:
-    if ends.join.stored_with is ends.source:
-        return negate(exists(links.where(link == rows.id)))
-    return rows.id.isin(Q.from_(ends.source.name).select("id").except_of(links))
+def _absent(rows: Any, links: Links, asked: Any, some: Any) -> Any:
+    if links.by_row:
+        return negate(exists(some.where(asked == rows.id)))
+    return rows.id.isin(Q.from_(links.asked).select("id").except_of(some))

@@ -11,31 +11,33 @@ from useraim.core.rows import single, whole
 from useraim.core.statement import Call, Statement, nothing
 from useraim.ids import in_key_order
 from useraim.relation.attributes import Given
-from useraim.relation.creating import creation_arrays, creations, refuse_taken, unique_slots
+from useraim.relation.creating import creation_arrays, creations, unique_slots
 from useraim.relation.declaration import AnyTable, Ends
-from useraim.relation.writing import changes, lock, refusal
+from useraim.relation.rules import Demand, Rules, slots
+from useraim.relation.writing import OUTCOMES, changes, lock, refusal
 from useraim.values import Changes, Linked
 
 
-def create(ends: Ends, source: UUID, values: list[Any], given: Given) -> Call[list[Linked[Any]]]:
+def create(ends: Ends, source: UUID, values: list[Any], given: Given, demanded: Rules) -> Call[list[Linked[Any]]]:
     """Create far records and link them."""
     records = creations(ends.far, values)
     width = 2 + len(ends.far.columns)
 
     def read(rows: list[tuple[Any, ...]]) -> list[Linked[Any]]:
-        if rows and rows[0][0] == "source":
-            raise refusal(ends, [("source", source)])
-        refuse_taken(ends.far, rows)
+        if rows and rows[0][0] is not None:
+            raise refusal(ends, [(row[0], row[1]) for row in rows], demanded)
         linked = {row[2]: Linked(ends.far.row(*row[2:width]), *row[width:]) for row in rows}
         return [linked[key] for key in records]
 
     if not records:
         return nothing([])
-    parameters = {"source": source, **creation_arrays(ends.far, records), **ends.join.attributes.bound(given)}
-    return _create(ends, tuple(given)).call(read, parameters)
+    arrays, attributes = creation_arrays(ends.far, records), ends.join.attributes.bound(given)
+    parameters = {"source": source, **arrays, **attributes, **demanded.parameters}
+    call = _create(ends, tuple(given), demanded.demand).call(read, parameters)
+    return call.under(lock(ends, source)) if demanded else call
 
 
-def direct_control(ends: Ends, source: UUID, items: list[Any]) -> Call[Changes]:
+def direct_control(ends: Ends, source: UUID, items: list[Any], demanded: Rules) -> Call[Changes]:
     """Make the linked far records exactly these, under a lock on the source."""
     far = ends.far
     fresh = creations(far, [item for item in items if isinstance(item, far.new)])
@@ -53,16 +55,22 @@ def direct_control(ends: Ends, source: UUID, items: list[Any]) -> Call[Changes]:
         raise far.taken(f"{far.name}_pkey", both)
 
     def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] not in {"added", "updated", "removed"}:
-            raise refusal(ends, rows, order)
+        if rows and rows[0][0] not in OUTCOMES:
+            raise refusal(ends, rows, demanded, order)
         return changes(order, rows)
 
     edits = {f"kept_{name}": TextArray(row.get(name) for row in kept.values()) for name in far.given}  # type: ignore[misc]
-    parameters = {"source": source, "kept": UuidArray(kept), **edits, **creation_arrays(far, fresh)}
+    parameters = {
+        "source": source,
+        "kept": UuidArray(kept),
+        **edits,
+        **creation_arrays(far, fresh),
+        **demanded.parameters,
+    }
     # As in `update`: a record that another transaction is just deleting would be passed over.
     edited = in_key_order(key for key, row in kept.items() if row)
     rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
-    return _direct_control(ends).call(read, parameters).under(lock(ends, source), *rows)
+    return _direct_control(ends, demanded.demand).call(read, parameters).under(lock(ends, source), *rows)
 
 
 def _kept(far: AnyTable, item: Any) -> tuple[UUID, dict[str, object]]:
@@ -80,7 +88,7 @@ def _lock_far(ends: Ends) -> Statement[object]:
 
 
 @cache
-def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
+def _create(ends: Ends, given: tuple[str, ...], demand: Demand) -> Statement[tuple[Any, ...]]:
     attributes, far = ends.join.attributes, ends.far
     query = from_file(
         "links/create.sql",
@@ -93,12 +101,13 @@ def _create(ends: Ends, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
         linked=listed(f"m.{name}" for name in attributes),
         arrays=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in far.given)),
         **unique_slots(far, "t", "n"),
+        **slots(ends, demand, "rules/create.sql", asked="source", values=attributes.new(given)),
     )
     return Statement(f"{ends.name}.create", query, whole)
 
 
 @cache
-def _direct_control(ends: Ends) -> Statement[tuple[Any, ...]]:
+def _direct_control(ends: Ends, demand: Demand) -> Statement[tuple[Any, ...]]:
     far = ends.far
     edited = {name: f"coalesce(k.{name}, f.{name})" for name in far.given}
     query = from_file(
@@ -111,5 +120,6 @@ def _direct_control(ends: Ends) -> Statement[tuple[Any, ...]]:
         differs=differs("f", edited),
         unique=far.unique or far.label,
         **unique_slots(far, "f", "w"),
+        **slots(ends, demand, "rules/direct_control.sql", asked="source", values=ends.join.attributes.new(())),
     )
     return Statement(f"{ends.name}.direct_control", query, whole)

@@ -147,15 +147,16 @@ def count_by_role(ends: Ends, sources: list[Any]) -> Call[dict[Any, dict[str, in
     return _count_by_role(ends).call(read, {"sources": UuidArray(sources)}) if sources else nothing({})
 
 
-def has(ends: Ends, source: UUID, far: UUID) -> Call[bool]:
+def has(ends: Ends, source: UUID, far: UUID, link: LinkFilter | None) -> Call[bool]:
     """Say whether a link exists."""
-    return _has(ends).call(first, {"source": source, "far": far})
+    parameters = {"source": source, "far": far, **conditions.link_parameters(link)}
+    return _has(ends, conditions.link_shape(link)).call(first, parameters)
 
 
-def common(ends: Ends, sources: list[UUID]) -> Call[list[Any]]:
+def common(ends: Ends, sources: list[UUID], link: LinkFilter | None) -> Call[list[Any]]:
     """Read the far records that all of the sources are linked to."""
-    parameters = {"sources": UuidArray(sources), "count": len(sources)}
-    return _common(ends).call(list, parameters) if sources else nothing([])
+    parameters = {"sources": UuidArray(sources), "count": len(sources), **conditions.link_parameters(link)}
+    return _common(ends, conditions.link_shape(link)).call(list, parameters) if sources else nothing([])
 
 
 def _key(ends: Ends, name: str) -> tuple[bool, Key]:
@@ -275,20 +276,20 @@ def _count_by_role(ends: Ends) -> Statement[tuple[Any, str, int]]:
     return Statement(f"{ends.name}.count_by_role", query, whole)
 
 
-@lru_cache
-def _has(ends: Ends) -> Statement[bool]:
+@lru_cache(maxsize=256)
+def _has(ends: Ends, link: LinkShape) -> Statement[bool]:
     links, source_id, far_id = _links(ends)
     one = (source_id == param("source")) & (far_id == param("far"))
-    query = Q.select(exists(Q.from_(links).select(1).where(one)))
+    query = Q.select(exists(_where(Q.from_(links).select(1).where(one), links, link)))
     return Statement(f"{ends.name}.has", query, single)
 
 
-@lru_cache
-def _common(ends: Ends) -> Statement[Any]:
+@lru_cache(maxsize=256)
+def _common(ends: Ends, link: LinkShape) -> Statement[Any]:
     links, far = table(ends.join.name), table(ends.far.name)
     key = links.field(ends.far_id)
     held = Q.from_(links).select(key).where(among(links.field(ends.source_id), "sources"))
-    held = held.groupby(key).having(size == param("count", "bigint"))
+    held = _where(held, links, link).groupby(key).having(size == param("count", "bigint"))
     query = Q.from_(far).select(*ends.far.columns).where(among_rows(far.id, held))
     query = query.orderby(far.field(ends.far.label), far.id)
     return Statement(f"{ends.name}.common", query, maker(ends.far.row))

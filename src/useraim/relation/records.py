@@ -19,11 +19,11 @@ from useraim.core.stream import Paged, stream_method
 from useraim.errors import NotFound
 from useraim.ids import in_key_order
 from useraim.page import Page, Place, Window, window
-from useraim.relation import conditions
+from useraim.relation import conditions, deleting, rules
 from useraim.relation.conditions import Shape
 from useraim.relation.creating import creation_arrays, creation_statement, creations, refuse_taken
 from useraim.relation.declaration import AnyTable, Ends, JoinTable, Record, Table
-from useraim.values import Condition
+from useraim.values import Condition, Must
 
 Id = TypeVar("Id", bound=UUID)
 R = TypeVar("R", bound=Record)
@@ -96,21 +96,37 @@ class Records(Generic[Id, R, New, FId, F]):
         return self.creation(validate.collection(new, "new"))
 
     @method
-    def delete(self, id: Id | R) -> Call[bool]:
-        """Delete the record and its memberships; say whether it was there. The far records stay."""
-        return self._delete.call(bool, {"id": self.table.id(id)})
+    def delete(self, id: Id | R, *, must: Must[Id | R] = ()) -> Call[bool]:
+        """Delete the record and its memberships; say whether it was there. The far records stay.
+
+        `must` is what shall hold afterwards for every far record that loses a link, else `RuleBroken` names all for
+        which it would not, and nothing is deleted. The record and these far records are locked first.
+        """
+        key = self.table.id(id)
+        if demanded := rules.rules(self.table, must):
+            return deleting.call(self.ends, [key], demanded, bool)
+        return self._delete.call(bool, {"id": key})
 
     @method
-    def delete_many(self, ids: Iterable[Id | R]) -> Call[tuple[Id, ...]]:
-        """Delete records and their memberships; return the ids really deleted, in input order."""
+    def delete_many(self, ids: Iterable[Id | R], *, must: Must[Id | R] = ()) -> Call[tuple[Id, ...]]:
+        """Delete records and their memberships; return the ids really deleted, in input order.
+
+        `must` as in `delete`.
+        """
         keys: list[Any] = self.table.ids(ids)
+        demanded = rules.rules(self.table, must)
 
         def read(rows: list[UUID]) -> tuple[Id, ...]:
             gone = set(rows)
             return tuple(key for key in keys if key in gone)
 
+        if not keys:
+            return nothing(())
         # Sorted, so that two callers lock the same rows in the same order.
-        return self._delete_many.call(read, {"ids": UuidArray(in_key_order(keys))}) if keys else nothing(())
+        ordered = in_key_order(keys)
+        if demanded:
+            return deleting.call(self.ends, ordered, demanded, read)
+        return self._delete_many.call(read, {"ids": UuidArray(ordered)})
 
     @method
     def page(
@@ -199,7 +215,7 @@ class Records(Generic[Id, R, New, FId, F]):
         return _update(self.table, tuple(checked)).call(read, {"id": key, **checked})
 
     def _filter(self, where: object, search: object) -> tuple[Filter, dict[str, object]]:
-        shapes, parameters = conditions.conditions(self.ends, where)
+        _, shapes, parameters = conditions.bound(self.ends.far, validate.collection(where, "where"), "where")
         if search is None:
             return (shapes, False), parameters
         return (shapes, True), parameters | {"pattern": _pattern(validate.plain_text(search, "search"))}
@@ -281,7 +297,7 @@ def _count(ends: Ends, shape: Filter) -> Statement[int]:
 def _filtered(query: Any, rows: Any, ends: Ends, shape: Filter) -> Any:
     asked, searched = shape
     for number, condition in enumerate(asked):
-        query = query.where(conditions.criterion(rows, ends, condition, f"where{number}_"))
+        query = query.where(conditions.criterion(rows, conditions.of(ends), condition, f"where{number}_"))
     if searched:
         pattern = param("pattern")
         query = query.where(any_of(rows.field(name).ilike(pattern) for name in ends.source.given))

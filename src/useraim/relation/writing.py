@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 from useraim import validate
@@ -11,11 +11,15 @@ from useraim.core.clauses import assigned, columns, differs, existing, from_file
 from useraim.core.pypika import Q, among, function, param, table
 from useraim.core.rows import single, whole
 from useraim.core.statement import Call, Statement, nothing
-from useraim.errors import AlreadyExists, BrokenReference, Error, NotFound
+from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, NotFound
 from useraim.ids import in_key_order
 from useraim.relation.attributes import Given, Shape, given_by
 from useraim.relation.declaration import Ends
+from useraim.relation.rules import NOTHING, Demand, Rules, slots
 from useraim.values import ON_MATCH, Changes, Link
+
+OUTCOMES: Final = frozenset(["added", "updated", "removed"])
+"""What became of links and far records: any other first row says what stands against the write."""
 
 Wanted: TypeAlias = dict[int, tuple[UUID, Given]]
 """Far ids and the attributes given for their links, by number, as the hash of a UUID is a call of Python code."""
@@ -36,15 +40,15 @@ def wanted(ends: Ends, links: object, defaults: Given) -> Wanted:
     return checked
 
 
-def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bool) -> Call[Changes]:
+def put(ends: Ends, source: UUID, links: Wanted, on_match: str, demanded: Rules, *, replacing: bool) -> Call[Changes]:
     """Link what is wanted and, replacing, unlink all else under a lock on the source."""
     validate.choice(on_match, "on_match", ON_MATCH)
     if not (links or replacing):
         return nothing(Changes())
 
     def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] in {"source", "far", "held"}:
-            raise refusal(ends, rows)
+        if rows and rows[0][0] not in OUTCOMES:
+            raise refusal(ends, rows, demanded)
         return changes(_ids(links), rows)
 
     keys, given, arrays = _arrays(ends, links)
@@ -56,11 +60,11 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, *, replacing: bo
             return AlreadyExists(error.constraint, tuple(key for key in _ids(links) if key in named), ends.join.name)
         return error
 
-    call = (
-        _put(ends, given, on_match, replacing).call(read, {"source": source, "far": keys, **arrays}).or_raise(far_ids)
-    )
+    statement = _put(ends, given, on_match, replacing, demanded.demand)
+    call = statement.call(read, {"source": source, "far": keys, **arrays, **demanded.parameters}).or_raise(far_ids)
     # An update locks links that exist: beside a replace, which first writes and then removes, that could deadlock.
-    return call.under(lock(ends, source)) if replacing or (on_match == "update" and given) else call
+    alone = replacing or (on_match == "update" and given) or demanded
+    return call.under(lock(ends, source)) if alone else call
 
 
 def lock(ends: Ends, source: UUID) -> Call[int]:
@@ -72,32 +76,35 @@ def lock(ends: Ends, source: UUID) -> Call[int]:
     return _lock(ends).call(len, {"source": source})
 
 
-def update(ends: Ends, source: UUID, links: Wanted) -> Call[Changes]:
+def update(ends: Ends, source: UUID, links: Wanted, demanded: Rules) -> Call[Changes]:
     """Change attributes of existing links."""
     if not links:
         return nothing(Changes())
 
     def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] == "absent":
-            raise NotFound(ends.join.name, _in_order(_ids(links), rows))
+        if rows and rows[0][0] not in OUTCOMES:
+            raise refusal(ends, rows, demanded, _ids(links))
         return changes(_ids(links), rows)
 
     keys, given, arrays = _arrays(ends, links)
     # A link that another transaction is just removing would be passed over, and taken for one that needs no change.
     held = _lock_links(ends).call(len, {"source": source, "far": keys})
-    return _update(ends, given).call(read, {"source": source, "far": keys, **arrays}).by_key().under(held)
+    parameters = {"source": source, "far": keys, **arrays, **demanded.parameters}
+    return _update(ends, given, demanded.demand).call(read, parameters).by_key().under(held)
 
 
-def remove(ends: Ends, source: UUID, ids: list[UUID] | None) -> Call[Changes]:
+def remove(ends: Ends, source: UUID, ids: list[UUID] | None, demanded: Rules) -> Call[Changes]:
     """Unlink some far records, or (None) all."""
     if ids == []:
         return nothing(Changes())
-    far = {} if ids is None else {"far": UuidArray(ids)}
+    parameters = {"source": source, "far": UuidArray(ids or ()), **demanded.parameters}
 
-    def read(rows: list[UUID]) -> Changes:
-        return Changes(removed=tuple(in_key_order(rows)))
+    def read(rows: list[tuple[str, UUID]]) -> Changes:
+        if rows and rows[0][0] not in OUTCOMES:
+            raise refusal(ends, rows, demanded)
+        return changes((), rows)
 
-    return _remove(ends, everything=ids is None).call(read, {"source": source, **far}).under(lock(ends, source))
+    return _remove(ends, ids is None, demanded.demand).call(read, parameters).under(lock(ends, source))
 
 
 def _arrays(ends: Ends, links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:
@@ -121,12 +128,7 @@ def changes(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> Changes:
     return Changes(tuple(sets["added"]), tuple(sets["updated"]), tuple(sets["unchanged"]), tuple(removed))
 
 
-def _in_order(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> tuple[UUID, ...]:
-    named = {key for _, key in rows}
-    return tuple(key for key in wanted if key in named)
-
-
-def refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = ()) -> Error:
+def refusal(ends: Ends, rows: list[tuple[str, UUID]], demanded: Rules, order: Iterable[UUID] = ()) -> Error:
     """Say what stands against a write: rows are (reason, id)."""
     by_reason: dict[str, list[UUID]] = {}
     for reason, key in rows:
@@ -134,16 +136,21 @@ def refusal(ends: Ends, rows: list[tuple[str, UUID]], order: Iterable[UUID] = ()
     source, far = tuple(by_reason.pop("source", ())), tuple(in_key_order(by_reason.pop("far", ())))
     if source or far:
         return BrokenReference(**{ends.source.name: source, ends.far.name: far})
+    broken = demanded.refusal(rows) if demanded else None
+    if isinstance(broken, Conflict):
+        return broken
     if absent := by_reason.pop("absent", None):
         return NotFound(ends.join.name, tuple(key for key in order if key in set(absent)))
     if held := by_reason.pop("held", None):
         return AlreadyExists(ends.join.pkey, tuple(in_key_order(held)), ends.join.name)
+    if broken:
+        return broken
     constraint, ids = next(iter(by_reason.items()))
     return ends.far.taken(constraint, tuple(in_key_order(set(ids))))
 
 
 @cache
-def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[tuple[Any, ...]]:
+def _put(ends: Ends, given: Shape, on_match: str, replacing: bool, demand: Demand) -> Statement[tuple[Any, ...]]:
     attributes, names = ends.join.attributes, [name for name, _ in given]
     near = ends.join.stored_with is ends.source
     far = f"w.{ends.far_id}"
@@ -160,8 +167,14 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool) -> Statement[
         refusing=literal(on_match == "error"),
         replacing=literal(replacing),
         conflict="" if on_match == "error" else existing(columns(ends.join.keys.values()), new),
+        **_resulting(ends, names, demand, taking=on_match == "update", replacing=replacing),
     )
     return Statement(f"{ends.name}.{'replace' if replacing else 'append'}", query, whole)
+
+
+def _resulting(ends: Ends, given: Iterable[str], demand: Demand, *, taking: bool, replacing: bool) -> dict[str, str]:
+    values = ends.join.attributes.resulting(given, taking=taking)
+    return slots(ends, demand, "rules/put.sql", asked="source", values=values, replacing=literal(replacing))
 
 
 def _new(ends: Ends, name: str, *, every: bool) -> str:
@@ -183,7 +196,7 @@ def _lock_links(ends: Ends) -> Statement[object]:
 
 
 @cache
-def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
+def _update(ends: Ends, given: Shape, demand: Demand) -> Statement[tuple[Any, ...]]:
     attributes = ends.join.attributes
     new = {name: f"w.{name}" if every else f"coalesce(w.{name}, m.{name})" for name, every in given}
     query = from_file(
@@ -194,14 +207,24 @@ def _update(ends: Ends, given: Shape) -> Statement[tuple[Any, ...]]:
         arrays=rows_from("%(far)s::uuid[]", *attributes.array_params(new)),
         changes=assigned(new) or f"{ends.far_id} = m.{ends.far_id}",
         differs=differs("m", new),
+        **_resulting(ends, new, demand, taking=True, replacing=False),
     )
     return Statement(f"{ends.name}.update", query, whole)
 
 
 @cache
-def _remove(ends: Ends, *, everything: bool) -> Statement[UUID]:
+def _remove(ends: Ends, everything: bool, demand: Demand) -> Statement[tuple[str, UUID]]:
+    name = f"{ends.name}.{'clear' if everything else 'remove'}"
+    if demand != NOTHING:
+        parts = {"everything": literal(everything)}
+        ruled = slots(ends, demand, "rules/remove.sql", asked="source", **parts)
+        return Statement(name, from_file("links/remove.sql", **ends.slots, **parts, **ruled), whole)
     links = table(ends.join.name)
     query = Q.from_(links).delete().where(links.field(ends.source_id) == param("source"))
     if not everything:
         query = query.where(among(links.field(ends.far_id), "far"))
-    return Statement(f"{ends.name}.{'clear' if everything else 'remove'}", query.returning(ends.far_id), single)
+    return Statement(name, query.returning(ends.far_id), _removed)
+
+
+def _removed(row: tuple[Any, ...]) -> tuple[str, UUID]:
+    return "removed", row[0]
