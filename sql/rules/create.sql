@@ -1,6 +1,6 @@
 -- The links of the source as a creation of linked records will leave them: what rules are about.
--- Slots, names: join, the table of links; source_id, far_id, its column for each end. Lists: attributes, all of them; values,
--- those of the new links.
+-- Slots, names: join, the table of links; source_id, far_id, its column for each end. Lists: attributes, those that rules
+-- look at; values, those of the new links.
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),

@@ -1,6 +1,6 @@
 -- The links of the source as direct control will leave them: what rules are about.
--- Slots, names: join, the table of links; source_id, far_id, its column for each end. Lists: attributes, all of them; values,
--- the defaults of new links.
+-- Slots, names: join, the table of links; source_id, far_id, its column for each end. Lists: attributes, those that rules
+-- look at; values, the defaults of new links.
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),

@@ -1,6 +1,6 @@
 -- The links of the source as an append, a replace or an update will leave them: what rules are about.
--- Slots, names: join, the table of links; source_id, far_id, its column for each end. Lists: attributes, all of them; values,
--- as they will be. True or false: replacing all links.
+-- Slots, names: join, the table of links; source_id, far_id, its column for each end. Lists: attributes, those that rules
+-- look at; values, as they will be. True or false: replacing all links.
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),

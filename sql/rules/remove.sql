@@ -1,6 +1,6 @@
 -- The links of the source as a remove or a clear will leave them: what rules are about.
--- Slots, names: join, the table of links; source_id, far_id, its column for each end. attributes, all of them. True or false:
--- everything, whether all links go.
+-- Slots, names: join, the table of links; source_id, far_id, its column for each end. attributes, those that rules
+-- look at. True or false: everything, whether all links go.
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),

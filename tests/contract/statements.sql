@@ -41,9 +41,9 @@ SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at,
 /* useraim aims.delete_many */ WITH ruled (id) AS MATERIALIZED (
     SELECT DISTINCT user_id FROM user_aims WHERE aim_id = ANY (%(ids)s::uuid[])
 ),
-after (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT aim_id, user_id, role, permissions, joined_at FROM user_aims
-    WHERE user_id IN (SELECT id FROM ruled) AND aim_id <> ALL (%(ids)s::uuid[])
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims
+    WHERE user_id = ANY (ARRAY(SELECT id FROM ruled)) AND aim_id <> ALL (%(ids)s::uuid[])
 ),
 
 refused (reason, id) AS MATERIALIZED (
@@ -102,9 +102,9 @@ SELECT (SELECT id FROM taken LIMIT 1), id, title, description, created_at, updat
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(m.role, w.role, 'member'), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.joined_at, w.joined_at, now())
-    FROM (SELECT user_id, role, permissions, joined_at FROM user_aims WHERE aim_id = %(source)s) m
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(m.joined_at, w.joined_at, now()), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.role, w.role, 'member')
+    FROM (SELECT user_id, joined_at, permissions, role FROM user_aims WHERE aim_id = %(source)s) m
     FULL JOIN wanted w ON w.user_id = m.user_id
     WHERE w.user_id IS NOT NULL OR NOT false
 ),
@@ -151,8 +151,8 @@ SELECT 'removed', user_id FROM removed;
 /* useraim aims.users.clear */ WITH ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT aim_id, user_id, role, permissions, joined_at FROM user_aims
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims
     WHERE aim_id = %(source)s AND NOT (true OR user_id = ANY (%(far)s::uuid[]))
 ),
 
@@ -191,10 +191,10 @@ SELECT 'removed', user_id FROM removed;
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT aim_id, user_id, role, permissions, joined_at FROM user_aims WHERE aim_id = %(source)s
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims WHERE aim_id = %(source)s
     UNION ALL
-    SELECT %(source)s::uuid, n.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM new n
+    SELECT %(source)s::uuid, n.id, %(joined_at)s::timestamptz, %(permissions)s::text[], %(role)s::text FROM new n
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'users_pkey', t.id FROM users t WHERE t.id = ANY (%(ids)s::uuid[])
@@ -242,11 +242,11 @@ new (id, name, email) AS MATERIALIZED (
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT aim_id, user_id, role, permissions, joined_at FROM user_aims
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims
     WHERE aim_id = %(source)s AND user_id IN (SELECT id FROM kept)
     UNION ALL
-    SELECT %(source)s::uuid, n.id, 'member', '{}', now() FROM new n
+    SELECT %(source)s::uuid, n.id, now(), '{}', 'member' FROM new n
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s)
@@ -328,8 +328,8 @@ ORDER BY r.place ASC NULLS FIRST, r.far ASC;
 /* useraim aims.users.remove */ WITH ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT aim_id, user_id, role, permissions, joined_at FROM user_aims
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims
     WHERE aim_id = %(source)s AND NOT (false OR user_id = ANY (%(far)s::uuid[]))
 ),
 
@@ -362,9 +362,9 @@ SELECT 'removed', user_id FROM removed;
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(m.role, w.role, 'member'), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.joined_at, w.joined_at, now())
-    FROM (SELECT user_id, role, permissions, joined_at FROM user_aims WHERE aim_id = %(source)s) m
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(m.joined_at, w.joined_at, now()), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.role, w.role, 'member')
+    FROM (SELECT user_id, joined_at, permissions, role FROM user_aims WHERE aim_id = %(source)s) m
     FULL JOIN wanted w ON w.user_id = m.user_id
     WHERE w.user_id IS NOT NULL OR NOT true
 ),
@@ -414,9 +414,9 @@ SELECT 'removed', user_id FROM removed;
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(w.role, m.role, 'member'), coalesce(w.permissions, m.permissions, '{}'), coalesce(w.joined_at, m.joined_at, now())
-    FROM (SELECT user_id, role, permissions, joined_at FROM user_aims WHERE aim_id = %(source)s) m
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(w.joined_at, m.joined_at, now()), coalesce(w.permissions, m.permissions, '{}'), coalesce(w.role, m.role, 'member')
+    FROM (SELECT user_id, joined_at, permissions, role FROM user_aims WHERE aim_id = %(source)s) m
     FULL JOIN wanted w ON w.user_id = m.user_id
     WHERE w.user_id IS NOT NULL OR NOT false
 ),
@@ -593,9 +593,9 @@ SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT 
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(m.role, w.role, 'member'), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.joined_at, w.joined_at, now())
-    FROM (SELECT aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(source)s) m
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(m.joined_at, w.joined_at, now()), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.role, w.role, 'member')
+    FROM (SELECT aim_id, joined_at, permissions, role FROM user_aims WHERE user_id = %(source)s) m
     FULL JOIN wanted w ON w.aim_id = m.aim_id
     WHERE w.aim_id IS NOT NULL OR NOT false
 ),
@@ -642,8 +642,8 @@ SELECT 'removed', aim_id FROM removed;
 /* useraim users.aims.clear */ WITH ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims
     WHERE user_id = %(source)s AND NOT (true OR aim_id = ANY (%(far)s::uuid[]))
 ),
 
@@ -682,10 +682,10 @@ SELECT 'removed', aim_id FROM removed;
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(source)s
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims WHERE user_id = %(source)s
     UNION ALL
-    SELECT %(source)s::uuid, n.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM new n
+    SELECT %(source)s::uuid, n.id, %(joined_at)s::timestamptz, %(permissions)s::text[], %(role)s::text FROM new n
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'aims_pkey', t.id FROM aims t WHERE t.id = ANY (%(ids)s::uuid[])
@@ -733,11 +733,11 @@ new (id, title, description) AS MATERIALIZED (
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims
     WHERE user_id = %(source)s AND aim_id IN (SELECT id FROM kept)
     UNION ALL
-    SELECT %(source)s::uuid, n.id, 'member', '{}', now() FROM new n
+    SELECT %(source)s::uuid, n.id, now(), '{}', 'member' FROM new n
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s)
@@ -819,8 +819,8 @@ ORDER BY r.place ASC NULLS FIRST, r.far ASC;
 /* useraim users.aims.remove */ WITH ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims
     WHERE user_id = %(source)s AND NOT (false OR aim_id = ANY (%(far)s::uuid[]))
 ),
 
@@ -853,9 +853,9 @@ SELECT 'removed', aim_id FROM removed;
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(m.role, w.role, 'member'), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.joined_at, w.joined_at, now())
-    FROM (SELECT aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(source)s) m
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(m.joined_at, w.joined_at, now()), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.role, w.role, 'member')
+    FROM (SELECT aim_id, joined_at, permissions, role FROM user_aims WHERE user_id = %(source)s) m
     FULL JOIN wanted w ON w.aim_id = m.aim_id
     WHERE w.aim_id IS NOT NULL OR NOT true
 ),
@@ -905,9 +905,9 @@ SELECT 'removed', aim_id FROM removed;
 ruled (id) AS (
     SELECT %(source)s::uuid
 ),
-after (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(w.role, m.role, 'member'), coalesce(w.permissions, m.permissions, '{}'), coalesce(w.joined_at, m.joined_at, now())
-    FROM (SELECT aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(source)s) m
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(w.joined_at, m.joined_at, now()), coalesce(w.permissions, m.permissions, '{}'), coalesce(w.role, m.role, 'member')
+    FROM (SELECT aim_id, joined_at, permissions, role FROM user_aims WHERE user_id = %(source)s) m
     FULL JOIN wanted w ON w.aim_id = m.aim_id
     WHERE w.aim_id IS NOT NULL OR NOT false
 ),
@@ -984,9 +984,9 @@ SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.upda
 /* useraim users.delete_many */ WITH ruled (id) AS MATERIALIZED (
     SELECT DISTINCT aim_id FROM user_aims WHERE user_id = ANY (%(ids)s::uuid[])
 ),
-after (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims
-    WHERE aim_id IN (SELECT id FROM ruled) AND user_id <> ALL (%(ids)s::uuid[])
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims
+    WHERE aim_id = ANY (ARRAY(SELECT id FROM ruled)) AND user_id <> ALL (%(ids)s::uuid[])
 ),
 
 refused (reason, id) AS MATERIALIZED (

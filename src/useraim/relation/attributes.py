@@ -87,20 +87,20 @@ class Columns(dict[str, Attribute]):
             f"{alias}.{name}" if every else f"coalesce({alias}.{name}, {self[name].default})" for name, every in given
         )
 
-    def resulting(self, given: Iterable[str], *, taking: bool) -> str:
-        """List the attributes that links `m` will have when `w` is written: what is wanted is taken, or only if new."""
+    def resulting(self, names: Iterable[str], given: Iterable[str], *, taking: bool) -> str:
+        """List attributes that links `m` will have when `w` is written: what is wanted is taken, or only if new."""
         wanted = set(given)
 
         def resulting(name: str) -> str:
             both = [f"w.{name}", f"m.{name}"] if name in wanted else [f"m.{name}"]
             return f"coalesce({', '.join(both if taking else both[::-1])}, {self[name].default})"
 
-        return listed(map(resulting, self))
+        return listed(map(resulting, names))
 
-    def new(self, given: Iterable[str]) -> str:
-        """List the attributes of links that are created all alike."""
+    def new(self, names: Iterable[str], given: Iterable[str]) -> str:
+        """List attributes of links that are created all alike."""
         params = self.params(given)
-        return listed(params.get(name, attribute.default) for name, attribute in self.items())
+        return listed(params.get(name, self[name].default) for name in names)
 
     def digested(self, alias: str) -> str:
         """List the attributes spelt without regard to the session's settings."""

@@ -4,7 +4,7 @@ Each filter has a *shape*, hashable, by which statements are rendered once, and 
 Of the forms that mean the same, these are the ones that Citus accepts for a reference table like `aims` as well.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from useraim.core import pypika
@@ -53,6 +53,14 @@ def link_criteria(
         "joined_before": lambda name: joined_at < through(param(name, "timestamptz")),
     }
     return [criteria[part](prefix + part) for part in shape]
+
+
+_COLUMN = {"roles": "role", "permissions": "permissions", "joined_from": "joined_at", "joined_before": "joined_at"}
+
+
+def attributes(shapes: Iterable[Shape]) -> list[str]:
+    """Name the attributes of links that the filters of conditions look at."""
+    return sorted({_COLUMN[part] for shape in shapes for part in shape.link})
 
 
 def link_parameters(link: LinkFilter | None, prefix: str = "link_") -> dict[str, object]:

@@ -1,6 +1,6 @@
 """Writes of far records together with their links: `create` and `direct_control` of `ManyToMany`."""
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -101,7 +101,7 @@ def _create(ends: Ends, given: tuple[str, ...], demand: Demand) -> Statement[tup
         linked=listed(f"m.{name}" for name in attributes),
         arrays=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in far.given)),
         **unique_slots(far, "t", "n"),
-        **slots(ends, demand, "rules/create.sql", asked="source", values=attributes.new(given)),
+        **slots(ends, demand, "rules/create.sql", partial(attributes.new, given=given), asked="source"),
     )
     return Statement(f"{ends.name}.create", query, whole)
 
@@ -120,6 +120,6 @@ def _direct_control(ends: Ends, demand: Demand) -> Statement[tuple[Any, ...]]:
         differs=differs("f", edited),
         unique=far.unique or far.label,
         **unique_slots(far, "f", "w"),
-        **slots(ends, demand, "rules/direct_control.sql", asked="source", values=ends.join.attributes.new(())),
+        **slots(ends, demand, "rules/direct_control.sql", partial(ends.join.attributes.new, given=()), asked="source"),
     )
     return Statement(f"{ends.name}.direct_control", query, whole)

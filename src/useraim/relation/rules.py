@@ -3,6 +3,7 @@
 The write itself checks them, under the lock on the source: of callers who all give the rule, none can break it.
 """
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -59,7 +60,7 @@ NO_RULES: Final = Rules((), NOTHING, {})
 
 def rules(far: AnyTable, must: object, if_version: object = None) -> Rules:
     """Check what a caller demands: one condition or several on the far end, and a version or None."""
-    given = [must] if isinstance(must, _KINDS) else validate.collection(must, "must")
+    given: list[Any] = [must] if isinstance(must, _KINDS) else validate.collection(must, "must")
     if not given and if_version is None:
         return NO_RULES
     held, shapes, parameters = conditions.bound(far, given, "must")
@@ -68,17 +69,23 @@ def rules(far: AnyTable, must: object, if_version: object = None) -> Rules:
     return Rules(held, Demand(shapes, if_version is not None), parameters)
 
 
-def slots(ends: Ends, demand: Demand, path: str, *, asked: str, **parts: str) -> dict[str, str]:
-    """Fill the slots `ahead`, by a file of sql/rules/, and `broken`; `asked` is the end that has the rules."""
+def slots(
+    ends: Ends, demand: Demand, path: str, values: Callable[[list[str]], str] = listed, *, asked: str, **parts: str
+) -> dict[str, str]:
+    """Fill the slots `ahead`, by a file of sql/rules/, and `broken`; `asked` is the end that has the rules.
+
+    `values` lists attributes of links as they will be.
+    """
     if demand == NOTHING:
         return {"ahead": "", "broken": ""}
-    attributes = listed(ends.join.attributes)
+    attributes = conditions.attributes(demand.shapes)
+    parts = {**ends.slots, **parts, "attributes": listed(attributes), "values": values(attributes)}
     near, far = (ends.source_id, ends.far_id) if asked == "source" else (ends.far_id, ends.source_id)
     links = Links("after", near, far, ends.source.name, by_row=True)
     broken = [_broken(number, links, shape) for number, shape in enumerate(demand.shapes)]
     if demand.versioned:
         broken.append(from_file("rules/version.sql", version=_version_query(ends)))
-    ahead = from_file(path, **ends.slots, attributes=attributes, **parts) + "\n" if demand.shapes else ""
+    ahead = from_file(path, **parts) + "\n" if demand.shapes else ""
     return {"ahead": ahead, "broken": "\n".join(broken)}
 
 

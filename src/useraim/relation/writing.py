@@ -1,7 +1,7 @@
 """Writes of links: each function builds the call of one method of `ManyToMany`."""
 
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
@@ -173,8 +173,8 @@ def _put(ends: Ends, given: Shape, on_match: str, replacing: bool, demand: Deman
 
 
 def _resulting(ends: Ends, given: Iterable[str], demand: Demand, *, taking: bool, replacing: bool) -> dict[str, str]:
-    values = ends.join.attributes.resulting(given, taking=taking)
-    return slots(ends, demand, "rules/put.sql", asked="source", values=values, replacing=literal(replacing))
+    values = partial(ends.join.attributes.resulting, given=list(given), taking=taking)
+    return slots(ends, demand, "rules/put.sql", values, asked="source", replacing=literal(replacing))
 
 
 def _new(ends: Ends, name: str, *, every: bool) -> str:
@@ -217,7 +217,7 @@ def _remove(ends: Ends, everything: bool, demand: Demand) -> Statement[tuple[str
     name = f"{ends.name}.{'clear' if everything else 'remove'}"
     if demand != NOTHING:
         parts = {"everything": literal(everything)}
-        ruled = slots(ends, demand, "rules/remove.sql", asked="source", **parts)
+        ruled = slots(ends, demand, "rules/remove.sql", listed, asked="source", **parts)
         return Statement(name, from_file("links/remove.sql", **ends.slots, **parts, **ruled), whole)
     links = table(ends.join.name)
     query = Q.from_(links).delete().where(links.field(ends.source_id) == param("source"))

@@ -54,7 +54,8 @@ def test_of_several_rules_the_first_that_breaks_is_named(call: World, end: End, 
 
 def test_a_rule_that_was_broken_before_refuses_too(call: World, end: End, source: Any, far: list[Any]) -> None:
     held(call, end, source, far)
-    for write in (end.relation.append, end.relation.remove):
+    both: list[Any] = [end.relation.append, end.relation.remove]
+    for write in both:
         with pytest.raises(RuleBroken):
             call(write, source, far[:1], must=CountBetween(at_most=1))
     assert call(end.relation.remove, source, far[1:3], must=CountBetween(at_most=1)).removed == ids(sorted_(far[1:3]))
