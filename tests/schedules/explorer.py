@@ -1,0 +1,192 @@
+"""Runs schedules: one that is given, or all of them, depth first, each from the start."""
+
+import time
+from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
+from typing import Any, NamedTuple
+
+import psycopg
+
+from tests.schedules import world
+from tests.schedules.program import Answer, Program
+from tests.schedules.session import Session
+
+DEADLINE = 20.0
+"""Seconds that a step may take when nobody holds it up."""
+_WAITING = """
+    SELECT pid, pg_isolation_test_session_is_blocked(pid, %(all)s::int[]), pg_blocking_pids(pid)
+    FROM unnest(%(waiting)s::int[]) AS w (pid)"""
+_VACUUM_AFTER = 2_000
+
+
+class Hang(AssertionError):
+    """A step that neither ends nor waits for one of the others."""
+
+
+class Outcome(NamedTuple):
+    """What one schedule led to."""
+
+    schedule: str
+    """Whose step came when: ABBA."""
+    answers: tuple[Answer, ...]
+    tables: tuple[str, ...]
+    told: tuple[str, ...] = ()
+    """The steps in words."""
+
+
+class Explorer:
+    """Connections that are kept, and the programs that run on them."""
+
+    def __init__(self, conninfo: str, sessions: int = 3) -> None:
+        self._conninfo = conninfo
+        self._watch: psycopg.Connection[Any] = psycopg.connect(conninfo, autocommit=True)
+        self._watch.execute("SET synchronous_commit = off")
+        self._sessions = [Session(conninfo) for _ in range(sessions)]
+        self._dirty = 0
+        self._reset()
+        self._start = world.tables(self._watch)
+
+    def close(self) -> None:
+        for one in (self._watch, *self._sessions):
+            one.close()
+
+    def outcomes(self, programs: Sequence[Program]) -> Iterator[Outcome]:
+        """Run every schedule of these programs."""
+        schedule: str | None = ""
+        while schedule is not None:
+            outcome, choices = self._run(programs, schedule)
+            yield outcome
+            schedule = _next(outcome.schedule, choices)
+
+    def replay(self, programs: Sequence[Program], schedule: str) -> Outcome:
+        """Run one schedule; where it ends early, whoever is first goes on."""
+        return self._run(programs, schedule)[0]
+
+    def serial(self, programs: Sequence[Program], order: Sequence[int]) -> Outcome:
+        """Run the programs one after the other; those not in the order do not run, and have no answer."""
+        outcome = self.replay([programs[n] for n in order], "")
+        answers = dict(zip(order, outcome.answers, strict=True))
+        return outcome._replace(
+            schedule=" before ".join(ascii_uppercase[n] for n in order),
+            answers=tuple(answers.get(n, Answer("")) for n in range(len(programs))),
+        )
+
+    def _run(self, programs: Sequence[Program], schedule: str) -> tuple[Outcome, list[str]]:
+        run = _Run(self._watch, self._sessions, programs)
+        try:
+            run.go(schedule)
+        except Hang:
+            self._open_anew()
+            raise
+        tables = world.tables(self._watch)
+        if tables != self._start:
+            self._reset()
+        answers = tuple(session.answer() for session in run.sessions)
+        return Outcome("".join(run.schedule), answers, tables, tuple(run.told)), run.choices
+
+    def _reset(self) -> None:
+        self._watch.pgconn.exec_(world.start())
+        self._dirty += 1
+        if self._dirty % _VACUUM_AFTER == 0:
+            self._watch.execute("VACUUM users, aims, user_aims")
+
+    def _open_anew(self) -> None:
+        for session in self._sessions:
+            self._watch.execute("SELECT pg_terminate_backend(%s, 5000)", [session.pid])
+            session.close()
+        self._sessions = [Session(self._conninfo) for _ in self._sessions]
+        self._reset()
+
+
+class _Run:
+    """One schedule on its way."""
+
+    def __init__(
+        self, watch: psycopg.Connection[Any], sessions: Sequence[Session], programs: Sequence[Program]
+    ) -> None:
+        self._watch = watch
+        self.sessions = sessions[: len(programs)]
+        self.schedule: list[str] = []
+        self.choices: list[str] = []
+        self.told: list[str] = []
+        for session, program in zip(self.sessions, programs, strict=True):
+            session.begin(program)
+
+    def go(self, schedule: str) -> None:
+        """Take the steps of the schedule, and then those of whoever is first."""
+        while able := "".join(
+            name for name, one in zip(ascii_uppercase, self.sessions, strict=False) if one.may_go_on
+        ):
+            place = len(self.schedule)
+            chosen = schedule[place] if place < len(schedule) else able[0]
+            assert chosen in able, f"{chosen} cannot go on after {''.join(self.schedule)}, only {able} can"
+            self.choices.append(able)
+            self._step(chosen)
+
+    def _step(self, name: str) -> None:
+        session = self.sessions[ascii_uppercase.index(name)]
+        self.schedule.append(name)
+        self.told.append(f"{name}: {'; '.join(one.told for one in session.next_step)}")
+        waited = self._waiting()
+        session.send(others_wait=bool(waited))
+        if not session.arrived(0.002) or waited:
+            self._settle()
+        self._tell(session, waited)
+
+    def _tell(self, session: Session, waited: list[Session]) -> None:
+        if session.waits:
+            self.told[-1] += "   … waits"
+        for one in waited:
+            if not one.waits:
+                self.told.append(f"{ascii_uppercase[self.sessions.index(one)]}: … goes on")
+
+    def _settle(self) -> None:
+        """Wait until each session that is within a step waits for another that is not done."""
+        deadline = time.monotonic() + DEADLINE
+        while waiting := self._waiting():
+            if time.monotonic() > deadline:
+                raise Hang(f"{self._said(waiting)} is not done after {DEADLINE} s, and waits for none of the others")
+            if sum(one.arrived(0) for one in waiting):
+                continue
+            held = self._held_up(waiting)
+            going = [one for one in waiting if one.pid not in held]
+            if not going and (len(waiting) == 1 or self._held_up(waiting) == held):
+                return
+            for one in going:
+                one.arrived(0.001)
+
+    def _held_up(self, waiting: list[Session]) -> frozenset[int]:
+        """Give those that wait for others; but in a circle somebody will be ended soon."""
+        pids = {"all": [one.pid for one in self.sessions], "waiting": [one.pid for one in waiting]}
+        rows = self._watch.execute(_WAITING, pids, prepare=True, binary=True).fetchall()
+        blockers: dict[int, list[int]] = {pid: by for pid, _, by in rows}
+        return frozenset(pid for pid, is_blocked, _ in rows if is_blocked and not _in_circle(pid, blockers))
+
+    def _waiting(self) -> list[Session]:
+        return [one for one in self.sessions if one.waits]
+
+    def _said(self, waiting: list[Session]) -> str:
+        who = ", ".join(ascii_uppercase[self.sessions.index(one)] for one in waiting)
+        return "\n".join([f"{who} of", *(one.program.name for one in self.sessions), "after", *self.told, ""])
+
+
+def _in_circle(pid: int, blockers: dict[int, list[int]]) -> bool:
+    seen: set[int] = set()
+    ahead = list(blockers.get(pid, ()))
+    while ahead:
+        one = ahead.pop()
+        if one == pid:
+            return True
+        if one not in seen:
+            seen.add(one)
+            ahead += blockers.get(one, ())
+    return False
+
+
+def _next(schedule: str, choices: list[str]) -> str | None:
+    """Give the beginning of the next schedule in alphabetic order, None after the last one."""
+    for place in reversed(range(len(schedule))):
+        later = [name for name in choices[place] if name > schedule[place]]
+        if later:
+            return schedule[:place] + later[0]
+    return None
