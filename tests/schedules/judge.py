@@ -19,6 +19,8 @@ class Finding(NamedTuple):
     names: tuple[str, ...]
     schedule: str
     words: str
+    row_by_row: bool
+    """Whether each row by itself is left as by one of the serial orders."""
 
 
 class Verdict(NamedTuple):
@@ -53,10 +55,11 @@ class Judge:
     def findings(self, outcome: Outcome) -> list[Finding]:
         """Judge one outcome."""
         undone = frozenset(n for n, answer in enumerate(outcome.answers) if answer.undone)
-        found = [self._finding(DEADLOCK, outcome, f"{ascii_uppercase[n]} is ended by a deadlock") for n in undone
-                 if outcome.answers[n].undone == DEADLOCK]  # fmt: skip
-        if words := contradiction(outcome, self._orders(undone)):
-            found.append(self._finding(NEITHER, outcome, words))
+        words = contradiction(outcome, self._orders(undone))
+        found = [self._finding(NEITHER, outcome, words)] if words else []
+        for n, answer in enumerate(outcome.answers):
+            if answer.undone == DEADLOCK:
+                found.append(self._finding(DEADLOCK, outcome, f"{ascii_uppercase[n]} is ended by a deadlock"))
         return found
 
     def _orders(self, left_out: frozenset[int]) -> list[Outcome]:
@@ -68,13 +71,15 @@ class Judge:
 
     def _finding(self, kind: str, outcome: Outcome, words: str) -> Finding:
         names = tuple(one.name for one in self._programs)
-        return Finding(kind, names, outcome.schedule, self._told(outcome, words))
+        serial = [one.tables for orders in self._serial.values() for one in orders]
+        return Finding(kind, names, outcome.schedule, self._told(outcome, words), _row_by_row(outcome.tables, serial))
 
     def _told(self, outcome: Outcome, words: str) -> str:
         who = [f"{name} is {one.name}" for name, one in zip(ascii_uppercase, self._programs, strict=False)]
         got = [f"{name} gave {one.text}" for name, one in zip(ascii_uppercase, outcome.answers, strict=False)]
         serial = [_serial(one) for orders in self._serial.values() for one in orders]
-        again = f"again: replay({[one.name for one in self._programs]}, {outcome.schedule!r})"
+        names = " ".join(repr(one.name) for one in self._programs)
+        again = f"again: python -m tests.schedules replay {names} {outcome.schedule}"
         return "\n".join([words, *who, *outcome.told, *got, *(f"left {row}" for row in outcome.tables), *serial, again])
 
 
@@ -87,6 +92,12 @@ def contradiction(outcome: Outcome, serial: Sequence[Outcome]) -> str | None:
         return f"the answers are those of {like[0].schedule}, but the tables are not: {_apart(outcome, like[0])}"
     same = " and ".join(one.schedule for one in serial if one.tables == outcome.tables)
     return f"no serial order gives these answers; the tables are those of {same or 'none'}"
+
+
+def _row_by_row(tables: tuple[str, ...], serial: Sequence[tuple[str, ...]]) -> bool:
+    possible = set[str]().union(*serial)
+    always = possible.intersection(*serial)
+    return always <= set(tables) <= possible
 
 
 def _apart(outcome: Outcome, serial: Outcome) -> str:

@@ -22,10 +22,10 @@ class Named(NamedTuple):
     def program(self, level: str = READ_COMMITTED) -> Program:
         return Program(self.name, self.make(), level)
 
-    @property
-    def group(self) -> str:
-        """What it is a function of: `users.aims`."""
-        return self.name.partition(" (")[0].rpartition(".")[0]
+
+def function(name: str) -> str:
+    """Give the function of a named operation, without what tells its arguments: `users.aims.append`."""
+    return name.partition(" (")[0]
 
 
 class Side(NamedTuple):
@@ -68,11 +68,35 @@ THEIRS = Side(
     new_aims=[NewAim("theirs", id=A6), NewAim("theirs", id=A7)],
     merged=(U2, U1),
 )
-SIDES = (MINE, THEIRS)
+THIRDS = Side(
+    label="third's",
+    aims=[A1, A4],
+    users=[U2, U1],
+    pairs=[(U1, A4), (U1, A3), (U2, A2)],
+    user=U3,
+    aim=A2,
+    new_user=NewUser("new@X.org", "third's", U6),
+    new_users=[NewUser("e6@x.org", "third's", U6), NewUser("e7@x.org", "third's", U7)],
+    new_aims=[NewAim("third's", id=A7)],
+    merged=(U2, U1),
+)
+HOTTEST = (
+    "users.aims.append (update)",
+    "users.aims.replace",
+    "users.aims.remove",
+    "aims.users.replace (role)",
+    "user_aims.put_many (update)",
+    "users.delete",
+)
+
+
+def hottest(side: Side) -> list[Named]:
+    """The writes that services call most, and those that get most in each other's way."""
+    return [one for one in writes(side) if one.name in HOTTEST]
 
 
 def writes(side: Side) -> list[Named]:
-    """Every operation that writes, as this side calls it. The two have the user u1, the aim a2 and this link in common."""
+    """Every operation that writes, as this side calls it. All have the user u1, the aim a2 and this link in common."""
     return [*_users(side), *_aims(side), *_user_aims(side), *_users_aims(side), *_aims_users(side), *_ruled(side)]
 
 
@@ -144,6 +168,41 @@ def _links(name: str, ends: Any, source: Any, far: list[Any], held: list[Any], s
     yield Named(f"{name}.update", lambda: ends.update.call(source, held, **role))
 
 
+def of_the_middle() -> Named:
+    """What holds the middle one of the rows that the wide ones write, so that they stop on their way."""
+    return Named("user_aims.update (held)", lambda: user_aims.update.call(U1, A2, role="held"))
+
+
+def wide(side: Side) -> list[Named]:
+    """Writes of several rows each, among them the middle one and others on both sides of it."""
+    return [*_wide_by_pair(side), *_wide_by_end("users.aims", users.aims, U1, [A3, A2, A1], side),
+            *_wide_by_end("aims.users", aims.users, A2, [U3, U2, U1], side)]  # fmt: skip
+
+
+def _wide_by_pair(side: Side) -> Iterator[Named]:
+    pairs = [(U1, A1), (U1, A2), (U2, A2), (U2, A3)]
+    rows = [NewUserAim(user, aim, role=side.label) for user, aim in (pairs if side is MINE else reversed(pairs))]
+    yield Named("user_aims.put_many (update, wide)", lambda: user_aims.put_many.call(rows, on_match="update"))
+    yield Named("user_aims.delete_many (wide)", lambda: user_aims.delete_many.call(pairs))
+    yield Named("user_aims.merge (wide)", lambda: user_aims.merge.call(*side.merged))
+    yield Named("users.delete_many (wide)", lambda: users.delete_many.call([U1, U2]))
+    yield Named("aims.delete_many (wide)", lambda: aims.delete_many.call([A3, A2, A1]))
+
+
+def _wide_by_end(name: str, ends: Any, source: Any, far: list[Any], side: Side) -> Iterator[Named]:
+    role = {"role": side.label}
+    yield Named(f"{name}.append (update, wide)", lambda: ends.append.call(source, far, on_match="update", **role))
+    yield Named(f"{name}.replace (role, wide)", lambda: ends.replace.call(source, far[:2], **role))
+    yield Named(f"{name}.remove (wide)", lambda: ends.remove.call(source, far))
+    yield Named(f"{name}.clear (wide)", lambda: ends.clear.call(source))
+    yield Named(f"{name}.update (wide)", lambda: ends.update.call(source, far[1:], **role))
+    yield Named(f"{name}.direct_control (wide)", lambda: ends.direct_control.call(source, [far[1], *_new(ends, side)]))
+
+
+def _new(ends: Any, side: Side) -> list[Any]:
+    return list(side.new_aims) if ends is users.aims else list(side.new_users)
+
+
 def reads() -> list[Named]:
     """Every operation that reads in one statement."""
     return [*_read_records(), *_read_links("users.aims", users.aims, U1, U2, A2),
@@ -162,7 +221,7 @@ def _read_records() -> Iterator[Named]:
     yield Named("aims.get", lambda: aims.get.call(A2))
     yield Named("aims.find_many", lambda: aims.find_many.call([A2, A6]))
     yield Named("aims.page", lambda: aims.page.call(where=[CountBetween(1)], search="T"))
-    yield Named("aims.count", lambda: aims.count.call())
+    yield Named("aims.count", aims.count.call)
 
 
 def _read_links(name: str, ends: Any, source: Any, other: Any, far: Any) -> Iterator[Named]:
@@ -178,5 +237,5 @@ def _read_links(name: str, ends: Any, source: Any, other: Any, far: Any) -> Iter
 def _read_user_aims() -> Iterator[Named]:
     yield Named("user_aims.get", lambda: user_aims.get.call(U1, A2))
     yield Named("user_aims.find_many", lambda: user_aims.find_many.call([(U1, A2), (U1, A3)]))
-    yield Named("user_aims.page", lambda: user_aims.page.call())
-    yield Named("user_aims.count", lambda: user_aims.count.call())
+    yield Named("user_aims.page", user_aims.page.call)
+    yield Named("user_aims.count", user_aims.count.call)

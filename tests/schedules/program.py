@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.abc import Transformer
+from psycopg.adapt import PyFormat
+from psycopg.adapt import Transformer as make_transformer
 from psycopg.errors import error_from_result
 from psycopg.pq import Format
 from psycopg.pq.abc import PGresult
@@ -119,4 +121,4 @@ def _command(statement: Statement[Any], parameters: Parameters) -> Command:
 
 
 def _transformer() -> Transformer:
-    return Transformer(Context(ADAPTERS, None))
+    return make_transformer(Context(ADAPTERS, None))
