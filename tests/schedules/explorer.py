@@ -6,6 +6,7 @@ from string import ascii_uppercase
 from typing import Any, NamedTuple
 
 import psycopg
+from psycopg.pq import ExecStatus
 
 from tests.schedules import world
 from tests.schedules.program import Answer, Program
@@ -39,11 +40,12 @@ class Explorer:
     """Connections that are kept, and the programs that run on them."""
 
     def __init__(self, conninfo: str, sessions: int = 3) -> None:
-        self._conninfo = conninfo
+        self.conninfo = conninfo
         self._watch: psycopg.Connection[Any] = psycopg.connect(conninfo, autocommit=True)
-        self._watch.execute("SET synchronous_commit = off")
+        self._watch.execute("SET synchronous_commit = off; SET statement_timeout = '30s'")
         self._sessions = [Session(conninfo) for _ in range(sessions)]
-        self._dirty = 0
+        self._resets = 0
+        self._is_lost = True
         self._reset()
         self._start = world.tables(self._watch)
 
@@ -93,6 +95,8 @@ class Explorer:
         )
 
     def _run(self, programs: Sequence[Program], schedule: str) -> tuple[Outcome, list[str]]:
+        if self._is_lost:
+            self._reset()
         run = _Run(self._watch, self._sessions, programs)
         try:
             run.go(schedule)
@@ -106,17 +110,19 @@ class Explorer:
         return Outcome("".join(run.schedule), answers, tables, tuple(run.told)), run.choices
 
     def _reset(self) -> None:
-        self._watch.pgconn.exec_(world.start())
-        self._dirty += 1
-        if self._dirty % _VACUUM_AFTER == 0:
+        result = self._watch.pgconn.exec_(world.start())
+        assert result.status == ExecStatus.COMMAND_OK, result.error_message.decode()
+        self._is_lost = False
+        self._resets += 1
+        if self._resets % _VACUUM_AFTER == 0:
             self._watch.execute("VACUUM users, aims, user_aims")
 
     def _open_anew(self) -> None:
         for session in self._sessions:
             self._watch.execute("SELECT pg_terminate_backend(%s, 5000)", [session.pid])
             session.close()
-        self._sessions = [Session(self._conninfo) for _ in self._sessions]
-        self._reset()
+        self._sessions = [Session(self.conninfo) for _ in self._sessions]
+        self._is_lost = True
 
 
 class _Run:
@@ -163,7 +169,7 @@ class _Run:
         deadline = time.monotonic() + DEADLINE
         while waiting := self._waiting():
             if time.monotonic() > deadline:
-                raise Hang(f"{self._said(waiting)} is not done after {DEADLINE} s, and waits for none of the others")
+                raise Hang(self._said(waiting))
             if sum(one.arrived(0) for one in waiting):
                 continue
             held = self._held_up(waiting)
@@ -184,8 +190,10 @@ class _Run:
         return [one for one in self.sessions if one.waits]
 
     def _said(self, waiting: list[Session]) -> str:
-        who = ", ".join(ascii_uppercase[self.sessions.index(one)] for one in waiting)
-        return "\n".join([f"{who} of", *(one.program.name for one in self.sessions), "after", *self.told, ""])
+        who = " and ".join(ascii_uppercase[self.sessions.index(one)] for one in waiting)
+        names = ", ".join(one.program.name for one in self.sessions)
+        what = f"{who} of {names}: not done after {DEADLINE} s, though none of the others is in the way"
+        return "\n".join([what, *self.told])
 
 
 def _in_circle(pid: int, blockers: dict[int, list[int]]) -> bool:

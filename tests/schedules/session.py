@@ -17,7 +17,7 @@ Whoever begins to wait while another waits closes the circle, if there is one, a
 schedule always ends alike.
 """
 _SETTINGS = f"""SET deadlock_timeout = '{LONG}'; SET synchronous_commit = off; SET timezone = 'UTC';
-    SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off"""
+    SET enable_seqscan = off; SET enable_bitmapscan = off; SET jit = off; SET statement_timeout = '30s'"""
 
 
 class Session:
