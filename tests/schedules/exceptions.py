@@ -30,6 +30,8 @@ class Exception_(NamedTuple):
     reason: str
     row_by_row: bool = False
     """Each row by itself must be left as by one of the serial orders."""
+    is_fault: bool = False
+    """Known to be wrong: it stands here until it is mended."""
 
     def covers(self, finding: Finding) -> bool:
         """Say whether the finding is of this kind, and two of its operations are among those named here."""
@@ -42,8 +44,25 @@ class Exception_(NamedTuple):
 EXCEPTIONS: Final = (
     Exception_(
         NEITHER,
+        _CONTROLS,
+        _REMOVES | _REPLACES | _DELETES | {"user_aims.delete", "user_aims.delete_many", "user_aims.merge"},
+        "`direct_control` goes by the links that it sees when its statement starts, and locks none of them. What"
+        " another has unlinked while it waits, it deletes all the same, or tells as unchanged where it would be"
+        " `NotFound`.",
+        row_by_row=True,
+        is_fault=True,
+    ),
+    Exception_(
+        NEITHER,
+        _APPENDS,
+        _CONTROLS,
+        "`append` and `put_many` do not lock what they find linked: it may be deleted by a `direct_control` that is"
+        " under way. Their other links are then written, where after it they would be refused.",
+    ),
+    Exception_(
+        NEITHER,
         _APPENDS | {"user_aims.delete_many"},
-        _APPENDS | _BY_PAIR | _OF_SETS,
+        _APPENDS | _BY_PAIR | _REPLACES | _REMOVES | {"user_aims.merge"},
         "`append`, `put_many` and `delete_many` take no turn: they hold up neither each other nor writers of whole"
         " sets. A link that one finds there may be removed, and one that is new may be passed over, by another that is"
         " under way. Each link by itself is left as by one order.",
@@ -52,17 +71,9 @@ EXCEPTIONS: Final = (
     Exception_(
         NEITHER,
         frozenset({"users.ensure"}),
-        frozenset({"users.delete", "users.delete_many", "users.update"}),
+        frozenset({"users.delete", "users.delete_many", "users.update"}) | _CONTROLS,
         "`ensure` finds a user whom the other is just deleting, or giving another address, and then finds nobody:"
         " `Conflict`, nothing is written, and the next try succeeds.",
-        row_by_row=True,
-    ),
-    Exception_(
-        NEITHER,
-        _CONTROLS,
-        _REMOVES | _DELETES | {"user_aims.merge"},
-        "`direct_control` does not lock what it only names, to keep it: a link that the other is just removing is told"
-        " as unchanged where, one after the other, it would be `NotFound`.",
         row_by_row=True,
     ),
     Exception_(

@@ -145,6 +145,7 @@ def _users_aims(side: Side) -> Iterator[Named]:
     yield from _links("users.aims", users.aims, U1, side.aims, [A2, A1], side)
     yield Named("users.aims.create", lambda: users.aims.create.call(U1, side.new_aims))
     yield Named("users.aims.direct_control", lambda: users.aims.direct_control.call(U1, [A2, *side.new_aims]))
+    yield Named("users.aims.direct_control (drop)", lambda: users.aims.direct_control.call(U1, [A1]))
     yield Named("users.aims.direct_control (edit)", lambda: users.aims.direct_control.call(U1, edits))
 
 
@@ -153,6 +154,7 @@ def _aims_users(side: Side) -> Iterator[Named]:
     yield from _links("aims.users", aims.users, A2, side.users, [U2, U1], side)
     yield Named("aims.users.create", lambda: aims.users.create.call(A2, side.new_users))
     yield Named("aims.users.direct_control", lambda: aims.users.direct_control.call(A2, [U1, *side.new_users]))
+    yield Named("aims.users.direct_control (drop)", lambda: aims.users.direct_control.call(A2, [U2]))
     yield Named("aims.users.direct_control (edit)", lambda: aims.users.direct_control.call(A2, edits))
 
 

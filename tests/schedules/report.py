@@ -85,4 +85,5 @@ def _told(listed: Exception_, met: Sequence[tuple[str, Finding]]) -> str:
     counts = ", ".join(f"{levels[level]:,} at {level}" for level in LEVELS if levels[level])
     example = " with ".join(f"`{name}`" for name in met[0][1].names) if met else "none"
     what = "**A deadlock.**" if listed.kind == DEADLOCK else "**Not as in an order.**"
+    what += " **To be mended.**" * listed.is_fault
     return f"{what} {listed.reason} {counts or 'Not met'}; first: {example}, {met[0][1].schedule if met else ''}."
