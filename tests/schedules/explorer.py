@@ -59,17 +59,10 @@ class Explorer:
 
         Who goes on first where two waited for a third is for the server to say: then some beginnings are tried again.
         """
-        to_try, met = [""], {""}
-        done: set[str] = set()
-        while to_try:
-            beginning = to_try.pop()
+        search = _Search()
+        for beginning in search:
             for outcome, choices in self._tries(programs, beginning):
-                met.update(outcome.schedule[:place] for place in range(len(choices) + 1))
-                new = [one for one in _others(outcome.schedule, choices) if one not in met]
-                to_try += new
-                met.update(new)
-                if outcome.schedule not in done:
-                    done.add(outcome.schedule)
+                if search.note(outcome.schedule, choices):
                     yield outcome
 
     def replay(self, programs: Sequence[Program], schedule: str) -> Outcome:
@@ -125,6 +118,29 @@ class Explorer:
         self._is_lost = True
 
 
+class _Search:
+    """The beginnings of schedules that are still to be tried, depth first."""
+
+    def __init__(self) -> None:
+        self._to_try = [""]
+        self._met = {""}
+        self._done: set[str] = set()
+
+    def __iter__(self) -> Iterator[str]:
+        while self._to_try:
+            yield self._to_try.pop()
+
+    def note(self, schedule: str, choices: list[str]) -> bool:
+        """Find the beginnings that part from this schedule; say whether it is a new one."""
+        self._met.update(schedule[:place] for place in range(len(schedule) + 1))
+        others = [one for one in _others(schedule, choices) if one not in self._met]
+        self._to_try += others
+        self._met.update(others)
+        is_new = schedule not in self._done
+        self._done.add(schedule)
+        return is_new
+
+
 class _Run:
     """One schedule on its way."""
 
@@ -167,20 +183,24 @@ class _Run:
     def _settle(self) -> None:
         """Wait until each session that is within a step waits for another that is not done."""
         deadline = time.monotonic() + DEADLINE
-        while waiting := self._waiting():
+        while going := self._going():
             if time.monotonic() > deadline:
-                raise Hang(self._said(waiting))
-            if sum(one.arrived(0) for one in waiting):
-                continue
-            held = self._held_up(waiting)
-            going = [one for one in waiting if one.pid not in held]
-            if not going and (len(waiting) == 1 or self._held_up(waiting) == held):
-                return
+                raise Hang(self._said(self._waiting()))
             for one in going:
                 one.arrived(0.001)
 
+    def _going(self) -> list[Session]:
+        """Give the sessions whose step is under way; where several wait, who waits for whom is asked twice."""
+        waiting = [one for one in self._waiting() if not one.arrived(0)]
+        held = self._held_up(waiting)
+        if len(waiting) > 1:
+            held &= self._held_up(waiting)
+        return [one for one in waiting if one.pid not in held]
+
     def _held_up(self, waiting: list[Session]) -> frozenset[int]:
         """Give those that wait for others; but in a circle somebody will be ended soon."""
+        if not waiting:
+            return frozenset()
         pids = {"all": [one.pid for one in self.sessions], "waiting": [one.pid for one in waiting]}
         rows = self._watch.execute(_WAITING, pids, prepare=True, binary=True).fetchall()
         blockers: dict[int, list[int]] = {pid: by for pid, _, by in rows}
