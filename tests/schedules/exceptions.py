@@ -86,9 +86,16 @@ EXCEPTIONS: Final = (
     ),
     Exception_(
         DEADLOCK,
-        _DELETES | _CONTROLS,
-        _LINKS | _DELETES,
+        _DELETES,
+        _LINKS,
         "What deletes users or aims locks them, and then their links; what writes links comes the other way.",
+    ),
+    Exception_(
+        DEADLOCK,
+        frozenset({"users.aims.direct_control"}),
+        frozenset({"aims.users.direct_control"}),
+        "`direct_control` locks its source, and then the records at the far end that it changes or deletes: these are"
+        " the other's source.",
     ),
     Exception_(
         DEADLOCK,
