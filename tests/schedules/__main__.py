@@ -38,7 +38,7 @@ def run_again(names: list[str], schedule: str, level: str) -> int:
     """Replay one schedule and tell it."""
     with databases(1) as (database,), within(60, schedule), closing(Explorer(database)) as explorer:
         outcome, words = replay(explorer, named(*names), schedule, level)
-    print("\n".join(outcome.told), words, sep="\n\n")
+    print(words if outcome.told[0] in words else "\n".join([*outcome.told, words]))
     return 0
 
 

@@ -65,7 +65,8 @@ EXCEPTIONS: Final = (
         _APPENDS | _BY_PAIR | _REPLACES | _REMOVES | {"user_aims.merge"},
         "`append`, `put_many` and `delete_many` take no turn: they hold up neither each other nor writers of whole"
         " sets. A link that one finds there may be removed, and one that is new may be passed over, by another that is"
-        " under way. Each link by itself is left as by one order.",
+        " under way. Each link by itself is left as by one order. At SERIALIZABLE too: to PostgreSQL a row that"
+        " `ON CONFLICT DO NOTHING` finds is not one that was read.",
         row_by_row=True,
     ),
     Exception_(

@@ -79,7 +79,8 @@ class Judge:
         got = [f"{name} gave {one.text}" for name, one in zip(ascii_uppercase, outcome.answers, strict=False)]
         serial = [_serial(one) for orders in self._serial.values() for one in orders]
         names = " ".join(repr(one.name) for one in self._programs)
-        again = f"again: python -m tests.schedules replay {names} {outcome.schedule}"
+        level = self._programs[0].level
+        again = f"again: python -m tests.schedules replay {names} {outcome.schedule} --level '{level}'"
         return "\n".join([words, *who, *outcome.told, *got, *(f"left {row}" for row in outcome.tables), *serial, again])
 
 

@@ -59,6 +59,7 @@ class Program:
     def __init__(self, name: str, call: Call[Any], level: str = READ_COMMITTED) -> None:
         self.name = name
         self.call = call
+        self.level = level
         self.steps = _steps(call, level)
 
     def answer(self, results: Sequence[PGresult], failure: PGresult | None) -> Answer:

@@ -48,7 +48,7 @@ def _who(one: Judged) -> str:
         return one.case.kind
     mine, theirs = (f"`{function(name).rpartition('.')[0]}`" for name in one.verdict.names)
     if one.case.kind == "reads":
-        return f"{mine} writes, {theirs} reads"
+        return f"{mine} writes, anything reads"
     return " and ".join(sorted((mine, theirs)))
 
 
