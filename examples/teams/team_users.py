@@ -52,6 +52,7 @@ TEAM_USERS: Final = JoinTable(
     name="team_users",
     keys={TEAMS: "team_id", USERS: "user_id"},
     locks={TEAMS: "lock_links_of_team", USERS: "lock_teams_of_user"},
+    holds={TEAMS: "hold_links_of_team", USERS: "hold_teams_of_user"},
     stored_with=USERS,
 )
 

@@ -1,11 +1,11 @@
 -- Make the linked records exactly these: delete, change, create and link. The row of the source is locked by now.
--- Slots, names: source, far, their tables; join, the table of links; source_id, far_id, its column for each end. Lists:
+-- Slots, names: hold, the function that locks all links; source, far, the tables; join, the table of links; source_id, far_id, its column for each end. Lists:
 -- given, the far columns that callers give; kept and new, the parameters; changes and differs, new values of f, and whether
 -- one is another than it has. has_unique, true or false: whether a far column beside the id, unique, is; unique_key, its
 -- constraint; theirs and ours, that column of f and of w as it is compared.
 -- ahead and broken: with rules, the links as they will be, and what breaks one (sql/rules/).
 WITH held (id) AS MATERIALIZED (
-    SELECT {far_id} FROM {join} WHERE {source_id} = %(source)s
+    SELECT h.id FROM {hold}(%(source)s) AS h (id)
 ),
 kept (id, {given}) AS MATERIALIZED (
     SELECT k.id, {given} FROM {kept} AS k (id, {given})

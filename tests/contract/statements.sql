@@ -231,7 +231,7 @@ SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.upda
 FROM (added a JOIN linked m ON m.user_id = a.id) FULL JOIN refused r ON false;
 
 /* useraim aims.users.direct_control */ WITH held (id) AS MATERIALIZED (
-    SELECT user_id FROM user_aims WHERE aim_id = %(source)s
+    SELECT h.id FROM useraim_hold_aim_links(%(source)s) AS h (id)
 ),
 kept (id, name, email) AS MATERIALIZED (
     SELECT k.id, name, email FROM ROWS FROM (pg_catalog.unnest(%(kept)s::uuid[]), pg_catalog.unnest(%(kept_name)s::text[]), pg_catalog.unnest(%(kept_email)s::text[])) AS k (id, name, email)
@@ -722,7 +722,7 @@ SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at,
 FROM (added a JOIN linked m ON m.aim_id = a.id) FULL JOIN refused r ON false;
 
 /* useraim users.aims.direct_control */ WITH held (id) AS MATERIALIZED (
-    SELECT aim_id FROM user_aims WHERE user_id = %(source)s
+    SELECT h.id FROM useraim_hold_user_links(%(source)s) AS h (id)
 ),
 kept (id, title, description) AS MATERIALIZED (
     SELECT k.id, title, description FROM ROWS FROM (pg_catalog.unnest(%(kept)s::uuid[]), pg_catalog.unnest(%(kept_title)s::text[]), pg_catalog.unnest(%(kept_description)s::text[])) AS k (id, title, description)

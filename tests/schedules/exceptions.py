@@ -37,20 +37,26 @@ class Exception_(NamedTuple):
         """Say whether the finding is of this kind, and two of its operations are among those named here."""
         if finding.kind != self.kind or (self.row_by_row and not finding.row_by_row):
             return False
-        pairs = permutations(map(function, finding.names), 2)
-        return any(one in self.one and other in self.other for one, other in pairs)
+        pairs = permutations(({name, function(name)} for name in finding.names), 2)
+        return any(one & self.one and other & self.other for one, other in pairs)
 
+
+_RULED: Final = frozenset(f"aims.users.{name} (must)" for name in ("append", "replace", "remove", "update", "create"))
 
 EXCEPTIONS: Final = (
     Exception_(
         NEITHER,
         _CONTROLS,
-        _REMOVES | _REPLACES | _DELETES | {"user_aims.delete", "user_aims.delete_many", "user_aims.merge"},
-        "`direct_control` goes by the links that it sees when its statement starts, and locks none of them. What"
-        " another has unlinked while it waits, it deletes all the same, or tells as unchanged where it would be"
-        " `NotFound`.",
+        _DELETES,
+        "`direct_control` finds the link of a record that the other is just deleting gone, but still the record:"
+        " `NotFound` where it would be `BrokenReference` a moment later. Nothing is written in either case.",
         row_by_row=True,
-        is_fault=True,
+    ),
+    Exception_(
+        NEITHER,
+        frozenset({"user_aims.merge"}),
+        _RULED,
+        "`merge` takes no rule: what a rule of an aim counts may be a link that it is just moving.",
     ),
     Exception_(
         NEITHER,

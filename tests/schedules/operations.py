@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from tests.schedules.program import READ_COMMITTED, Program
-from tests.schedules.world import A1, A2, A3, A4, A5, A6, A7, U1, U2, U3, U4, U5, U6, U7
+from tests.schedules.world import A1, A2, A3, A4, A5, A6, A7, U1, U2, U3, U4, U5, U6, U7, VERSIONS
 from useraim import aims, user_aims, users
 from useraim.core.statement import Call
-from useraim.values import AllOf, CountBetween, EditAim, EditUser, NewAim, NewUser, NewUserAim
+from useraim.values import AllOf, CountBetween, EditAim, EditUser, LinkFilter, NewAim, NewUser, NewUserAim
 
 
 class Named(NamedTuple):
@@ -80,6 +80,7 @@ THIRDS = Side(
     new_aims=[NewAim("third's", id=A7)],
     merged=(U2, U1),
 )
+NO_GUESTS = CountBetween(at_least=1, link=LinkFilter(roles=["owner", "member"]))
 HOTTEST = (
     "users.aims.append (update)",
     "users.aims.replace",
@@ -101,8 +102,26 @@ def writes(side: Side) -> list[Named]:
 
 
 def _ruled(side: Side) -> Iterator[Named]:
-    """Writes under a rule or for a version: to be named here when there are such keywords."""
-    yield from ()
+    """Writes under a rule or for a version."""
+    few = CountBetween(at_most=1)
+    yield from _ruled_links("users.aims", users.aims, U1, side.aims, [A2, A1], side)
+    yield from _ruled_links("aims.users", aims.users, A2, side.users, [U2, U1], side)
+    yield Named("users.delete (must)", lambda: users.delete.call(side.user, must=few))
+    yield Named("users.delete_many (must)", lambda: users.delete_many.call([U1], must=few))
+    yield Named("aims.delete (must)", lambda: aims.delete.call(A2, must=few))
+
+
+def _ruled_links(name: str, ends: Any, source: Any, far: list[Any], held: list[Any], side: Side) -> Iterator[Named]:
+    seats, some = {"must": CountBetween(at_most=3)}, {"must": CountBetween(at_least=1)}
+    role, seen = {"role": side.label}, {"if_version": VERSIONS[source]}
+    yield Named(f"{name}.append (must)", lambda: ends.append.call(source, far, **seats))
+    yield Named(f"{name}.replace (must)", lambda: ends.replace.call(source, far, must=CountBetween(2)))
+    yield Named(f"{name}.remove (must)", lambda: ends.remove.call(source, held[:1], **some))
+    yield Named(f"{name}.update (must)", lambda: ends.update.call(source, held[1:], must=NO_GUESTS, **role))
+    yield Named(f"{name}.create (must)", lambda: ends.create.call(source, _new(ends, side)[:1], **seats))
+    yield Named(f"{name}.append (version)", lambda: ends.append.call(source, far[:1], **seen))
+    yield Named(f"{name}.replace (version)", lambda: ends.replace.call(source, far, **seen))
+    yield Named(f"{name}.clear (version)", lambda: ends.clear.call(source, **seen))
 
 
 def _users(side: Side) -> Iterator[Named]:

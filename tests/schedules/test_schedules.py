@@ -16,7 +16,8 @@ AT_RISK = (
     *HOTTEST, "users.aims.append", "users.aims.update", "users.aims.clear", "users.aims.direct_control",
     "aims.users.append (update)", "aims.users.direct_control (edit)", "user_aims.create", "user_aims.grant",
     "user_aims.update (if_role)", "user_aims.delete_many", "user_aims.merge", "users.create_many", "users.ensure",
-    "users.update (email)", "aims.delete",
+    "users.update (email)", "aims.delete", "users.aims.append (must)", "aims.users.remove (must)",
+    "users.delete (must)", "aims.users.replace (version)",
 )  # fmt: skip
 READS = ("users.aims.load", "aims.users.page", "user_aims.find_many", "users.count", "users.suggest_aims")
 
@@ -68,6 +69,12 @@ def test_of_two_replaces_the_second_waits_and_sees_what_the_first_has_left(explo
     outcome, _ = replay(explorer, named("users.aims.replace", "users.aims.replace"), "ABAABB")
     assert outcome.told[1] == "B: BEGIN; users.aims (lock)   … waits"
     assert outcome.answers[1].text == "Changes(added=(a4,), updated=(), unchanged=(a3,), removed=(a2,))"
+
+
+def test_the_versions_of_the_start_are_those_that_writes_are_for(explorer: Explorer) -> None:
+    for name in ("users.aims.replace (version)", "aims.users.replace (version)"):
+        outcome, _ = replay(explorer, named(name, name), "AAAABBBB")
+        assert [answer.error.partition(" ")[0] for answer in outcome.answers] == ["", "Conflict"]
 
 
 def test_operations_of_a_side_have_names_of_their_own() -> None:

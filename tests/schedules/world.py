@@ -27,14 +27,21 @@ TABLES: Final = f"""
     SELECT 'link', user_id::text || ' ' || aim_id, role, permissions::text, (joined_at > '{THEN}')::text FROM user_aims
     ORDER BY 1, 2"""
 
+VERSIONS: Final = {
+    U1: "f8390aa0b4514d6853755b700bc51d3c9e31b663b17eeaa613605459fa48abf8",
+    A2: "8cb9447e1bb5d612ae81373a39de51e9b0f95aea67428890f91869fac7097927",
+}
+"""Those of the links of u1 and of a2 at the start."""
+
 _UUID = re.compile(r"UUID\('([0-9a-f-]{36})'\)|([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_DIGEST = re.compile(r"\b[0-9a-f]{64}\b")  # of links that have a time of their own in each schedule
 _AT_START = re.compile(r"datetime\.datetime\(2020, 1, 1, 0, 0,[^()]*(?:\([^()]*\))?\)")
 _LATER = re.compile(r"datetime\.datetime\((?!2020)[^()]*(?:\([^()]*\))?\)")
 
 
 def said(text: str) -> str:
     """Tell ids by their short names and times by whether they are of the start."""
-    return _LATER.sub("now", _AT_START.sub("then", _UUID.sub(_name, text)))
+    return _DIGEST.sub("a version", _LATER.sub("now", _AT_START.sub("then", _UUID.sub(_name, text))))
 
 
 def named_in(text: str) -> frozenset[str]:

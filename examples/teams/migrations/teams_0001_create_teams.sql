@@ -1,5 +1,5 @@
 -- Teams, and who is in which: a relation of one's own beside users and aims.
--- depends: useraim_0012_lock_many_as_one
+-- depends: useraim_0012_hold_links_and_lock_many
 
 CREATE TABLE teams (
     id uuid CONSTRAINT teams_pkey PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -27,6 +27,10 @@ CREATE FUNCTION lock_teams(ids uuid[]) RETURNS void LANGUAGE sql AS $$
 CREATE FUNCTION lock_links_of_team(source uuid, far uuid[]) RETURNS void LANGUAGE sql AS $$
     SELECT lock_team(source);
     SELECT FROM team_users WHERE team_id = source AND user_id = ANY (far) ORDER BY user_id FOR NO KEY UPDATE $$;
+CREATE FUNCTION hold_links_of_team(source uuid) RETURNS SETOF uuid LANGUAGE sql AS $$
+    SELECT user_id FROM team_users WHERE team_id = source ORDER BY user_id FOR UPDATE $$;
+CREATE FUNCTION hold_teams_of_user(source uuid) RETURNS SETOF uuid LANGUAGE sql AS $$
+    SELECT team_id FROM team_users WHERE user_id = source ORDER BY team_id FOR UPDATE $$;
 CREATE FUNCTION lock_teams_of_user(source uuid, far uuid[]) RETURNS void LANGUAGE sql AS $$
     SELECT useraim_lock_user(source);
     SELECT FROM team_users WHERE user_id = source AND team_id = ANY (far) ORDER BY team_id FOR NO KEY UPDATE $$;

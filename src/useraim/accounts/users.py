@@ -80,7 +80,7 @@ def ensure(*, email: str, name: str) -> Call[tuple[User, bool]]:
     """Find the user with this e-mail address, whose name stays, or create one; say whether it was created.
 
     Two statements in one round trip, as only a second one sees a user that another caller creates at the same time.
-    `Conflict` when the user is deleted between the two: try again.
+    `Conflict` when the user is deleted, or gets another address, between the two: try again.
     """
     values = {"email": USERS.given["email"](email, "email"), "name": USERS.given["name"](name, "name")}
     created = _ENSURE.call(bool, {"id": new_id(), **values})
@@ -89,7 +89,7 @@ def ensure(*, email: str, name: str) -> Call[tuple[User, bool]]:
 
 def _ensured(created: bool, user: User | None) -> tuple[User, bool]:
     if user is None:
-        raise Conflict("the user was deleted meanwhile")
+        raise Conflict("the user was deleted, or got another address, meanwhile")
     return user, created
 
 

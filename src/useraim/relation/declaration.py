@@ -121,6 +121,8 @@ class JoinTable:
     """The column that refers to each of the two tables, in the order of the primary key."""
     locks: Mapping[AnyTable, str]
     """The function of the migrations that locks a row of each table, and links of it."""
+    holds: Mapping[AnyTable, str]
+    """The one that locks all links of a row, and returns the far ids of those that are there then."""
     stored_with: AnyTable
     """The table whose rows a cluster keeps links with: what is inserted joins it."""
     attributes: Columns = field(default_factory=lambda: ATTRIBUTES)

@@ -13,7 +13,7 @@ from useraim.ids import in_key_order
 from useraim.relation.attributes import Given
 from useraim.relation.creating import creation_arrays, creations, unique_slots
 from useraim.relation.declaration import AnyTable, Ends
-from useraim.relation.rules import Demand, Rules, slots
+from useraim.relation.rules import Demand, Rules, holding, slots
 from useraim.relation.writing import OUTCOMES, changes, lock, refusal
 from useraim.values import Changes, Linked
 
@@ -70,7 +70,11 @@ def direct_control(ends: Ends, source: UUID, items: list[Any], demanded: Rules) 
     # As in `update`: a record that another transaction is just deleting would be passed over.
     edited = in_key_order(key for key, row in kept.items() if row)
     rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
-    return _direct_control(ends, demanded.demand).call(read, parameters).under(lock(ends, source), *rows)
+    return (
+        _direct_control(ends, demanded.demand)
+        .call(read, parameters)
+        .under(lock(ends, source), *holding(ends, source, demanded), *rows)
+    )
 
 
 def _kept(far: AnyTable, item: Any) -> tuple[UUID, dict[str, object]]:
@@ -113,6 +117,7 @@ def _direct_control(ends: Ends, demand: Demand) -> Statement[tuple[Any, ...]]:
     query = from_file(
         "links/direct_control.sql",
         **ends.slots,
+        hold=ends.join.holds[ends.source],
         given=columns(far.given),
         kept=rows_from("%(kept)s::uuid[]", *(f"%(kept_{name})s::text[]" for name in far.given)),
         new=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in far.given)),

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from useraim import validate
 from useraim.core.clauses import from_file, listed
-from useraim.core.pypika import Q, coalesce, count, function, negate, table
+from useraim.core.pypika import Q, coalesce, count, function, negate, param, table
 from useraim.core.rows import single
 from useraim.core.statement import Call, Statement, first
 from useraim.errors import Conflict, Error, RuleBroken
@@ -101,6 +101,17 @@ def _broken(number: int, links: Links, shape: Shape) -> str:
     holds = conditions.criterion(ruled, links, shape, prefix)
     rule = Q.from_(ruled).left_join(counted).on(counted.id == ruled.id).select(reason, ruled.id).where(negate(holds))
     return from_file("rules/broken.sql", rule=str(rule))
+
+
+def holding(ends: Ends, source: UUID, demanded: Rules) -> tuple[Call[Any], ...]:
+    """Lock all links of the source where a version is demanded: who is changing one is waited for, and then seen."""
+    return (_hold(ends).call(first, {"source": source}),) if demanded.demand.versioned else ()
+
+
+@cache
+def _hold(ends: Ends) -> Statement[int]:
+    links = Q.select(function(ends.join.holds[ends.source], param("source")).as_("id")).as_("h")
+    return Statement(f"{ends.name} (hold)", Q.from_(links).select(count), single)
 
 
 def version(ends: Ends, source: UUID) -> Call[str]:

@@ -41,5 +41,6 @@ USER_AIMS: Final = JoinTable(
     name="user_aims",
     keys={USERS: "user_id", AIMS: "aim_id"},
     locks={USERS: "useraim_lock_user_links", AIMS: "useraim_lock_aim_links"},
+    holds={USERS: "useraim_hold_user_links", AIMS: "useraim_hold_aim_links"},
     stored_with=USERS,
 )

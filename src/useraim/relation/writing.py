@@ -15,7 +15,7 @@ from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, NotF
 from useraim.ids import in_key_order
 from useraim.relation.attributes import Given, Shape, given_by
 from useraim.relation.declaration import Ends
-from useraim.relation.rules import NOTHING, Demand, Rules, slots
+from useraim.relation.rules import NOTHING, Demand, Rules, holding, slots
 from useraim.values import ON_MATCH, Changes, Link
 
 OUTCOMES: Final = frozenset(["added", "updated", "removed"])
@@ -64,7 +64,7 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, demanded: Rules,
     call = statement.call(read, {"source": source, "far": keys, **arrays, **demanded.parameters}).or_raise(far_ids)
     # An update locks links that exist: beside a replace, which first writes and then removes, that could deadlock.
     alone = replacing or (on_match == "update" and given) or demanded
-    return call.under(lock(ends, source)) if alone else call
+    return call.under(lock(ends, source), *holding(ends, source, demanded)) if alone else call
 
 
 def lock(ends: Ends, source: UUID) -> Call[int]:
@@ -90,7 +90,12 @@ def update(ends: Ends, source: UUID, links: Wanted, demanded: Rules) -> Call[Cha
     # A link that another transaction is just removing would be passed over, and taken for one that needs no change.
     held = _lock_links(ends).call(len, {"source": source, "far": keys})
     parameters = {"source": source, "far": keys, **arrays, **demanded.parameters}
-    return _update(ends, given, demanded.demand).call(read, parameters).by_key().under(held)
+    return (
+        _update(ends, given, demanded.demand)
+        .call(read, parameters)
+        .by_key()
+        .under(held, *holding(ends, source, demanded))
+    )
 
 
 def remove(ends: Ends, source: UUID, ids: list[UUID] | None, demanded: Rules) -> Call[Changes]:
@@ -104,7 +109,8 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None, demanded: Rules) ->
             raise refusal(ends, rows, demanded)
         return changes((), rows)
 
-    return _remove(ends, ids is None, demanded.demand).call(read, parameters).under(lock(ends, source))
+    call = _remove(ends, ids is None, demanded.demand).call(read, parameters)
+    return call.under(lock(ends, source), *holding(ends, source, demanded))
 
 
 def _arrays(ends: Ends, links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:

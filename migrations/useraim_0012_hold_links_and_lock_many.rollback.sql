@@ -1,3 +1,6 @@
+DROP FUNCTION IF EXISTS useraim_hold_aim_links(uuid);
+DROP FUNCTION IF EXISTS useraim_hold_user_links(uuid);
+
 -- As useraim_0011 left them.
 CREATE OR REPLACE FUNCTION useraim_lock_users(ids uuid[]) RETURNS void
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
