@@ -14,17 +14,9 @@ from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.pq import TransactionStatus
 
 from useraim import validate
-from useraim.core.operation import (
-    AsyncDatabase,
-    Database,
-    Script,
-    async_connection,
-    connection,
-    is_async,
-    run_script,
-    run_script_async,
-)
+from useraim.core.database import AsyncDatabase, Database, async_connection, connection, is_async
 from useraim.core.pypika import Q, table, to_char_utc
+from useraim.core.running import Script, run_script, run_script_async
 from useraim.core.statement import Parameters, named
 from useraim.errors import InvalidValue
 from useraim.relation import filters

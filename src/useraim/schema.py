@@ -24,8 +24,9 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
 from useraim.core import files
-from useraim.core.operation import AsyncDatabase, Database, is_async, run, run_async
+from useraim.core.database import AsyncDatabase, Database, is_async
 from useraim.core.rows import single, whole
+from useraim.core.running import run, run_async
 from useraim.core.statement import Call, Statement, first, from_file, literal, nothing
 from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
 

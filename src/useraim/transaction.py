@@ -18,7 +18,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.transaction import BaseTransaction
 
 from useraim import validate
-from useraim.core.operation import AsyncDatabase, Database, is_async
+from useraim.core.database import AsyncDatabase, Database, is_async
 from useraim.errors import is_retryable, is_undone
 
 T = TypeVar("T")

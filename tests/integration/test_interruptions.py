@@ -1,6 +1,6 @@
 """However a call ends, the connection is right afterwards, or closed: every exit of the path that sends statements.
 
-Interrupts are raised at each line of the two modules that send and, in tasks, at each await, also twice. Errors of the
+Interrupts are raised at each line of the modules that send and, in tasks, at each await, also twice. Errors of the
 server are provoked in the first and in the last statement and at COMMIT; the backend is killed, the transport cut.
 """
 
@@ -24,9 +24,9 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from tests.deadline import TooLong, within
 from tests.proxy import wire
 from useraim import AimId, NewAim, UserId, aims, users
-from useraim.core import operation, pipeline
+from useraim.core import pipeline, queued, running
 
-SENDING = {operation.__file__, pipeline.__file__}
+SENDING = {running.__file__, pipeline.__file__, queued.__file__}
 World = Literal["sync", "async"]
 LONG = 20.0  # seconds; nothing here takes more than one
 

@@ -15,15 +15,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, OperationalError
+from psycopg import AsyncConnection, Connection, OperationalError
 from psycopg.abc import PQGen, Transformer
-from psycopg.adapt import AdaptersMap, PyFormat
+from psycopg.adapt import PyFormat
 from psycopg.adapt import Transformer as make_transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute, fetch_many, send
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
-from psycopg.rows import tuple_row
 
 from useraim.core.adapt import ADAPTERS, Context
 from useraim.core.statement import Parameters, Statement, Step
@@ -182,30 +181,6 @@ class _Bound:
         key = prepared.maybe_add_to_cache(self, prepare, name)
         if key is not None:
             prepared.validate(key, prepare, name, results)
-
-
-class PipelineCursor(Cursor[Any]):
-    """A cursor with this package's adapters, for statements inside a pipeline of the caller's."""
-
-    @property
-    def adapters(self) -> AdaptersMap:
-        """Give this package's, whatever the connection's are."""
-        return ADAPTERS
-
-    def __init__(self, conn: Connection[Any]) -> None:
-        super().__init__(conn, row_factory=tuple_row)
-
-
-class AsyncPipelineCursor(AsyncCursor[Any]):
-    """The same for async connections."""
-
-    @property
-    def adapters(self) -> AdaptersMap:
-        """Give this package's, whatever the connection's are."""
-        return ADAPTERS
-
-    def __init__(self, conn: AsyncConnection[Any]) -> None:
-        super().__init__(conn, row_factory=tuple_row)
 
 
 def settle(pgconn: PGconn) -> None:

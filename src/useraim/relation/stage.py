@@ -9,8 +9,8 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from useraim.core.adapt import pack_text, pack_texts, pack_time
-from useraim.core.operation import Script
 from useraim.core.rows import single, whole
+from useraim.core.running import Script
 from useraim.core.statement import Statement, assigned, differs, first, from_file, listed, named
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, InvalidValue
 from useraim.ids import in_key_order
