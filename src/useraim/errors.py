@@ -26,6 +26,9 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 class Error(Exception):
     """Base of all errors of this package."""
 
+    index: int | None = None
+    """Which call of a `batch` raised it, counted from 0."""
+
 
 class NotFound(Error):
     """Rows that had to be there are not; `.ids` names all of them."""

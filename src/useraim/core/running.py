@@ -7,8 +7,9 @@ import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.pq import PipelineStatus
 
-from useraim.core.database import AsyncDatabase, Database
-from useraim.core.pipeline import Exchange, refuse_busy, settle
+from useraim.core.database import AsyncDatabase, AsyncScoped, Database, Scoped
+from useraim.core.guarded import Guarded
+from useraim.core.pipeline import AnyConnection, Exchange, refuse_busy, settle
 from useraim.core.queued import queued, queued_async
 from useraim.core.statement import Call
 from useraim.errors import translate
@@ -30,6 +31,8 @@ def run(db: Database, call: Call[T]) -> T:
         return call.read([])
     if isinstance(db, Connection):
         return call.read(_results(db, call, autocommit=db.autocommit))
+    if isinstance(db, Scoped):
+        return run(db.db, call.under(db.setting))
     with db.connection() as conn:
         results = _results(conn, call, autocommit=True)
     return call.read(results)
@@ -41,6 +44,8 @@ async def run_async(db: AsyncDatabase, call: Call[T]) -> T:
         return call.read([])
     if isinstance(db, AsyncConnection):
         return call.read(await _results_async(db, call, autocommit=db.autocommit))
+    if isinstance(db, AsyncScoped):
+        return await run_async(db.db, call.under(db.setting))
     async with db.connection() as conn:
         results = await _results_async(conn, call, autocommit=True)
     return call.read(results)
@@ -71,21 +76,23 @@ async def run_script_async(db: AsyncDatabase, script: Script[T]) -> T:
 
 
 def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool, tries: int = _TRIES) -> list[list[Any]]:
-    exchange = Exchange(conn, call.steps)
+    exchange = _exchange(conn, call)
     try:
         with conn.lock:
             alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
             if alone:
                 refuse_busy(conn.pgconn)
                 _drive(conn, exchange, autocommit)
-        if not alone:
+        if not alone and call.ending is None:
             return queued(conn, call)
+        if not alone:
+            _drive_between(conn, exchange, autocommit)
         if exchange.may_start_again and tries > 1:
             return _results(conn, call, autocommit=autocommit, tries=tries - 1)
         exchange.raise_failure(conn)
     except psycopg.Error as error:
         if known := translate(error):
-            raise call.error(known) from error
+            raise call.error(known, exchange.failed_step) from error
         raise
     return exchange.rows()
 
@@ -93,23 +100,36 @@ def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool, tries:
 async def _results_async(
     conn: AsyncConnection[Any], call: Call[Any], *, autocommit: bool, tries: int = _TRIES
 ) -> list[list[Any]]:
-    exchange = Exchange(conn, call.steps)
+    exchange = _exchange(conn, call)
     try:
         async with conn.lock:
             alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
             if alone:
                 refuse_busy(conn.pgconn)
                 await _drive_async(conn, exchange, autocommit)
-        if not alone:
+        if not alone and call.ending is None:
             return await queued_async(conn, call)
+        if not alone:
+            await _drive_between_async(conn, exchange, autocommit)
         if exchange.may_start_again and tries > 1:
             return await _results_async(conn, call, autocommit=autocommit, tries=tries - 1)
         exchange.raise_failure(conn)
     except psycopg.Error as error:
         if known := translate(error):
-            raise call.error(known) from error
+            raise call.error(known, exchange.failed_step) from error
         raise
     return exchange.rows()
+
+
+def _exchange(conn: AnyConnection, call: Call[Any]) -> Exchange:
+    return Exchange(conn, call.steps) if call.ending is None else Guarded(conn, call, call.ending)
+
+
+def _drive_between(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:
+    """Send it between what stands in the caller's pipeline already, which is waited for, and what comes later."""
+    with conn.pipeline(), conn.lock:
+        refuse_busy(conn.pgconn)
+        _drive(conn, exchange, autocommit)
 
 
 def _drive(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:
@@ -126,6 +146,12 @@ def _wait(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:
     except BaseException:
         settle(conn.pgconn)
         raise
+
+
+async def _drive_between_async(conn: AsyncConnection[Any], exchange: Exchange, autocommit: bool) -> None:
+    async with conn.pipeline(), conn.lock:
+        refuse_busy(conn.pgconn)
+        await _drive_async(conn, exchange, autocommit)
 
 
 async def _drive_async(conn: AsyncConnection[Any], exchange: Exchange, autocommit: bool) -> None:

@@ -1,0 +1,56 @@
+"""psycopg's transactions, whose first write also says the settings of a scoped database."""
+
+# pyright: reportPrivateUsage=false
+
+from typing import Any, Self
+
+from psycopg import AsyncConnection, AsyncTransaction, Connection, Transaction
+from psycopg.abc import PQGen
+from psycopg.transaction import BaseTransaction
+
+from useraim.core.pipeline import Exchange, settle
+from useraim.core.statement import Call
+
+
+class _Opening(BaseTransaction[Any]):
+    setting: Call[Any]
+
+    def _enter_gen(self) -> PQGen[None]:
+        if not self.setting.steps:
+            yield from super()._enter_gen()
+            return
+        exchange = Exchange(self._conn, self.setting.steps)
+        self.status = self.Status.ACTIVE
+        self._push_savepoint()
+        yield from exchange.after(self._conn, tuple(self._get_enter_commands()))
+        exchange.raise_failure(self._conn)
+
+
+class OpeningTransaction(_Opening, Transaction):
+    """`conn.transaction()` outside a pipeline, and settings."""
+
+    def __init__(self, conn: Connection[Any], setting: Call[Any]) -> None:
+        super().__init__(conn)
+        self.setting = setting
+
+    def __enter__(self) -> Self:
+        try:
+            return super().__enter__()
+        except BaseException:
+            settle(self.pgconn)
+            raise
+
+
+class AsyncOpeningTransaction(_Opening, AsyncTransaction):
+    """The same for async connections."""
+
+    def __init__(self, conn: AsyncConnection[Any], setting: Call[Any]) -> None:
+        super().__init__(conn)
+        self.setting = setting
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await super().__aenter__()
+        except BaseException:
+            settle(self.pgconn)
+            raise
