@@ -237,12 +237,14 @@ def test_in_a_pipeline_of_the_callers(
 def test_a_transaction_that_others_get_in_the_way_of_is_sent_again(
     place: Place, world: World, runner: asyncio.Runner
 ) -> None:
-    place.other.execute("""
+    place.other.execute(
+        """
         CREATE SEQUENCE IF NOT EXISTS tries;
         CREATE OR REPLACE FUNCTION overtaken() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
         IF nextval('tries') %% 3 <> 0 THEN RAISE SQLSTATE '40001'; END IF; RETURN NULL; END $$;
         CREATE TRIGGER overtaken AFTER INSERT ON aims FOR EACH ROW
-            WHEN (NEW.title = 'new again') EXECUTE FUNCTION overtaken()""".replace("%%", "%"))
+            WHEN (NEW.title = 'new again') EXECUTE FUNCTION overtaken()""".replace("%%", "%")
+    )
     try:
         with session(place.conninfo, world, runner, "autocommit") as given:
             assert len(given(batch, new("new again"), new(), users.get.call(place.ana))) == 3

@@ -24,9 +24,9 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 from tests.deadline import TooLong, within
 from tests.proxy import wire
 from useraim import AimId, NewAim, UserId, aims, users
-from useraim.core import pipeline, queued, running
+from useraim.core import guarded, opening, pipeline, queued, running
 
-SENDING = {running.__file__, pipeline.__file__, queued.__file__}
+SENDING = {module.__file__ for module in (guarded, opening, pipeline, queued, running)}
 World = Literal["sync", "async"]
 LONG = 20.0  # seconds; nothing here takes more than one
 

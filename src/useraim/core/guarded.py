@@ -23,11 +23,10 @@ _BACK: Commands = (b"ROLLBACK TO SAVEPOINT useraim_call", _RELEASE)
 
 
 class _Frame(NamedTuple):
-    """Commands around the statements; `always` follows in a Sync of its own, `keep` or `undo` in a second write."""
+    """Commands around the statements and, in a second write, for those that have succeeded or failed."""
 
     before: Commands = ()
     after: Commands = ()
-    always: Commands = ()
     keep: Commands = ()
     undo: Commands = ()
 
@@ -36,12 +35,12 @@ class _Frame(NamedTuple):
 _ALONE = {
     Ending.SURE: _Frame(),
     Ending.CHECKED: _Frame((b"BEGIN",), keep=(b"COMMIT",), undo=(b"ROLLBACK",)),
-    Ending.UNDONE: _Frame((b"BEGIN",), after=(b"SET CONSTRAINTS ALL IMMEDIATE",), always=(b"ROLLBACK",)),
+    Ending.UNDONE: _Frame((b"BEGIN",), after=(b"SET CONSTRAINTS ALL IMMEDIATE", b"ROLLBACK"), undo=(b"ROLLBACK",)),
 }
 _JOINED = {
     Ending.SURE: _Frame((_SAVEPOINT,), after=(_RELEASE,), undo=_BACK),
     Ending.CHECKED: _Frame((_SAVEPOINT,), keep=(_RELEASE,), undo=_BACK),
-    Ending.UNDONE: _Frame((_SAVEPOINT,), always=_BACK),
+    Ending.UNDONE: _Frame((_SAVEPOINT,), after=_BACK, undo=_BACK),
 }
 
 
@@ -88,15 +87,10 @@ class Guarded(Exchange):
         sent = self._sent(conn)
         tell(pgconn, frame.after)
         pgconn.pipeline_sync()
-        if frame.always:
-            tell(pgconn, frame.always)
-            pgconn.pipeline_sync()
         yield from send(pgconn)
         yield from self._told(pgconn, frame.before)
         yield from self._received(conn, sent)
         yield from self._synced(pgconn)
-        if frame.always:
-            yield from self._synced(pgconn)
 
     def _ended(self, conn: AnyConnection, ending: Commands) -> PQGen[None]:
         tell(conn.pgconn, ending)

@@ -4,11 +4,11 @@
 
 from typing import Any, Self
 
-from psycopg import AsyncConnection, AsyncTransaction, Connection, Transaction
+from psycopg import AsyncConnection, AsyncTransaction, Connection, Error, Transaction
 from psycopg.abc import PQGen
 from psycopg.transaction import BaseTransaction
 
-from useraim.core.pipeline import Exchange, settle
+from useraim.core.pipeline import Exchange
 from useraim.core.statement import Call
 
 
@@ -25,6 +25,12 @@ class _Opening(BaseTransaction[Any]):
         yield from exchange.after(self._conn, tuple(self._get_enter_commands()))
         exchange.raise_failure(self._conn)
 
+    def _close_if_unclear(self, error: BaseException) -> None:
+        # After an answer of the server psycopg rolls back. After an interrupt it cannot: its record of what is open may
+        # be ahead of what was sent, or libpq be waiting for answers.
+        if self.setting.steps and not isinstance(error, Error):
+            self.pgconn.finish()
+
 
 class OpeningTransaction(_Opening, Transaction):
     """`conn.transaction()` outside a pipeline, and settings."""
@@ -36,8 +42,8 @@ class OpeningTransaction(_Opening, Transaction):
     def __enter__(self) -> Self:
         try:
             return super().__enter__()
-        except BaseException:
-            settle(self.pgconn)
+        except BaseException as error:
+            self._close_if_unclear(error)
             raise
 
 
@@ -51,6 +57,6 @@ class AsyncOpeningTransaction(_Opening, AsyncTransaction):
     async def __aenter__(self) -> Self:
         try:
             return await super().__aenter__()
-        except BaseException:
-            settle(self.pgconn)
+        except BaseException as error:
+            self._close_if_unclear(error)
             raise
