@@ -1,13 +1,15 @@
 """Databases of every kind from one test body: connections and pools, sync and async, in a transaction and not."""
 
 import asyncio
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
+
+from useraim import scoped
 
 World = Literal["sync", "async"]
 WORLDS: list[World] = ["sync", "async"]
@@ -39,6 +41,10 @@ class Session:
             return [row async for row in stream]
 
         return self.runner.run(drawn())
+
+    def scoped(self, settings: Mapping[str, str]) -> "Session":
+        scope = cast("Callable[..., Any]", scoped)(self.db, settings)
+        return Session(self.world, self.runner, scope, False)
 
     @contextmanager
     def connection(self) -> Generator["Session", None, None]:
@@ -72,7 +78,7 @@ class Session:
 @contextmanager
 def session(
     conninfo: str, world: World, runner: asyncio.Runner, kind: str, threshold: int | None = None
-) -> Iterator[Session]:
+) -> Generator[Session, None, None]:
     """Open a database of this kind; in a transaction, one that has begun already."""
     settings: dict[str, Any] = {"autocommit": kind.endswith("autocommit"), "prepare_threshold": threshold}
     pooled = kind.startswith("pool")

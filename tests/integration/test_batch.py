@@ -72,6 +72,10 @@ def given(
         yield opened
 
 
+def nobody() -> Any:
+    return uuid4()
+
+
 def new(title: str = "new") -> Call[Aim]:
     return aims.create.call(title=title)
 
@@ -106,7 +110,7 @@ def test_later_calls_see_what_earlier_ones_wrote(given: Session, place: Place, k
 def test_a_refusal_is_raised_with_its_index_and_nothing_stays(
     given: Session, place: Place, kind: str, first: bool
 ) -> None:
-    missing = users.get.call(uuid4())
+    missing = users.get.call(nobody())
     calls = (missing, new(), new("new too")) if first else (new(), new("new too"), missing)
     for _ in range(2):
         with pytest.raises(NotFound) as refused:
@@ -196,10 +200,10 @@ def test_a_failed_transaction_of_the_callers_is_left_as_it_is(
 def test_in_a_pipeline_of_the_callers(
     place: Place, world: World, runner: asyncio.Runner, begun: bool, refused: bool
 ) -> None:
-    calls = (new(), new("new too"), users.get.call(uuid4() if refused else place.ana.id))
+    calls = (new(), new("new too"), users.get.call(nobody() if refused else place.ana.id))
     found: list[Any] = []
 
-    def sync(conn: Any) -> None:
+    def sync(conn: psycopg.Connection[Any]) -> None:
         with conn.pipeline():
             earlier = conn.execute("INSERT INTO aims (title) VALUES ('new before') RETURNING title")
             try:
@@ -207,9 +211,9 @@ def test_in_a_pipeline_of_the_callers(
             except NotFound as error:
                 found.append(error.index)
             later = conn.execute("SELECT count(*) FROM aims WHERE title LIKE 'new%'")
-            found.extend([earlier.fetchone()[0], later.fetchone()[0]])
+            found.extend([*(earlier.fetchone() or ()), *(later.fetchone() or ())])
 
-    async def in_task(conn: Any) -> None:
+    async def in_task(conn: psycopg.AsyncConnection[Any]) -> None:
         async with conn.pipeline():
             earlier = await conn.execute("INSERT INTO aims (title) VALUES ('new before') RETURNING title")
             try:
@@ -217,7 +221,7 @@ def test_in_a_pipeline_of_the_callers(
             except NotFound as error:
                 found.append(error.index)
             later = await conn.execute("SELECT count(*) FROM aims WHERE title LIKE 'new%'")
-            found.extend([(await earlier.fetchone())[0], (await later.fetchone())[0]])
+            found.extend([*(await earlier.fetchone() or ()), *(await later.fetchone() or ())])
 
     kind = "transaction" if begun else "autocommit"
     with within(LONG, "a batch in a pipeline"), session(place.conninfo, world, runner, kind, 0) as given:
@@ -271,15 +275,15 @@ def calls_for(case: str, place: Place) -> list[Call[Any]]:
     ana = place.ana
     cases: dict[str, list[Call[Any]]] = {
         "reads only": [users.get.call(ana), users.aims.load.call([ana]), aims.users.count.call(place.goals)],
-        "a refused read": [users.aims.of.call(ana), users.get.call(uuid4())],
+        "a refused read": [users.aims.of.call(ana), users.get.call(nobody())],
         "one write, reads that cannot refuse": [
             users.find.call(ana), new(), users.count.call(), users.aims.has.call(ana, place.goals[0]),
         ],
-        "one write that refuses": [users.count.call(), users.update.call(uuid4(), name="Nobody")],
+        "one write that refuses": [users.count.call(), users.update.call(nobody(), name="Nobody")],
         "one write, and a read that can refuse": [new(), users.get.call(ana)],
         "two writes": [new(), new()],
-        "a refused batch": [new(), users.get.call(uuid4())],
-        "two writes that cannot refuse": [users.delete.call(uuid4()), aims.delete.call(uuid4())],
+        "a refused batch": [new(), users.get.call(nobody())],
+        "two writes that cannot refuse": [users.delete.call(nobody()), aims.delete.call(nobody())],
         "nothing": [users.find_many.call([])],
     }  # fmt: skip
     return cases[case]

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any, cast
 from uuid import uuid4
 
@@ -11,11 +12,17 @@ import psycopg
 import pytest
 from psycopg.pq import TransactionStatus
 
+import useraim
 from tests.deadline import TooLong, within
 from tests.integration.test_interruptions import KINDS, At, AtAwait, Session, Setting, World, is_right, reset, session
-from useraim import Error, NewAim, aims, batch, preview, scoped, transaction, users
+from useraim import Error, NewAim, aims, users
 
 LONG = 20.0
+# Called here in either world, which their types keep apart.
+batch: Any = useraim.batch
+preview: Any = useraim.preview
+scoped: Any = useraim.scoped
+run: Any = useraim.transaction.run
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +57,7 @@ def in_a_scope(db: Any, setting: Setting) -> Any:
 
 
 def a_transaction(db: Any, setting: Setting) -> Any:
-    return transaction.run(scoped(db, {"app.user": "ana"}), lambda conn: a_batch(conn, setting))
+    return run(scoped(db, {"app.user": "ana"}), partial(a_batch, setting=setting))
 
 
 USES = [a_batch, a_refused_batch, a_sure_batch, a_preview, in_a_scope, a_transaction]
@@ -91,7 +98,7 @@ def test_an_interrupt_at_any_line(setting: Setting, runner: asyncio.Runner, use:
         injected = At(n, error)
         try:
             with (
-                within(LONG, f"{use.__name__} interrupted at line {n}"),
+                within(LONG, f"line {n} of {use.__name__}"),
                 session(setting, world, runner, kind, 0) as given,
             ):
                 with injected, suppress(KeyboardInterrupt, asyncio.CancelledError, psycopg.Error, Error):
@@ -115,7 +122,7 @@ def test_a_task_cancelled_at_any_await(
         n += 1
         begin(setting)
         with (
-            within(LONG, f"{use.__name__} cancelled from await {n} on"),
+            within(LONG, f"await {n} of {use.__name__}"),
             session(setting, "async", runner, kind, 0) as given,
         ):
             stepped = AtAwait(use(given.db, setting), n, times)

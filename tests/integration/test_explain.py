@@ -10,17 +10,17 @@ import pytest
 from tests.deadline import within
 from tests.proxy import wire
 from tests.sessions import KINDS, WORLDS, Session, World, session
-from useraim import InvalidValue, NewAim, aims, explain, scoped, user_aims, users
+from useraim import InvalidValue, NewAim, aims, explain, user_aims, users
 from useraim.core.statement import Statement
 
 
 @pytest.fixture(scope="module")
-def conninfo(create_database: Callable[[], str]) -> Iterator[str]:
+def conninfo(create_database: Callable[[], str]) -> str:
     found = create_database()
     with psycopg.connect(found, autocommit=True) as conn:
         ana = users.create(conn, email="ana@example.org", name="Ana")
         users.aims.create(conn, ana, [NewAim(f"Goal {n}") for n in range(3)])
-    yield found
+    return found
 
 
 @pytest.fixture(params=WORLDS)
@@ -95,8 +95,7 @@ def test_nothing_to_send_and_what_is_no_call(given: Session) -> None:
 def test_settings_of_a_scope_hold_for_the_plan(conninfo: str, world: World, runner: asyncio.Runner) -> None:
     call = Statement("one", "SELECT pg_catalog.current_setting('app.user')", tuple).call(list, {})
     with session(conninfo, world, runner, "autocommit") as given:
-        scope = scoped(given.db, {"app.user": "ana"})
-        (plan,) = given.awaited(explain(scope, call, analyze=True))
+        (plan,) = given.scoped({"app.user": "ana"})(explain, call, analyze=True)
         assert plan.name == "one"
         assert "actual" in plan.text
 

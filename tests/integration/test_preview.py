@@ -78,7 +78,7 @@ def test_what_the_caller_has_written_before_stays(given: Session, place: Place) 
 
 
 def test_a_refusal_is_raised_as_the_call_would(given: Session, place: Place, kind: str) -> None:
-    nobody = uuid4()
+    nobody: Any = uuid4()
     with pytest.raises(BrokenReference) as refused:
         given(preview, users.aims.append.call(place.ana, [nobody]))
     assert refused.value.aims == (nobody,)
@@ -117,13 +117,13 @@ def test_nothing_to_send_and_what_is_no_call(given: Session) -> None:
 def test_in_a_pipeline_of_the_callers(place: Place, world: World, runner: asyncio.Runner, begun: bool) -> None:
     call = users.aims.clear.call(place.ana)
 
-    def sync(conn: Any) -> int:
+    def sync(conn: psycopg.Connection[Any]) -> int:
         with conn.pipeline():
             conn.execute("SELECT 1")
             assert len(preview(conn, call).removed) == 2
             return len(users.aims.of(conn, place.ana))
 
-    async def in_task(conn: Any) -> int:
+    async def in_task(conn: psycopg.AsyncConnection[Any]) -> int:
         async with conn.pipeline():
             await conn.execute("SELECT 1")
             assert len((await preview(conn, call)).removed) == 2
@@ -138,7 +138,7 @@ def test_in_a_pipeline_of_the_callers(place: Place, world: World, runner: asynci
 @pytest.mark.parametrize("fails", [False, True])
 @pytest.mark.parametrize("kind", ["autocommit", "transaction", "pool"])
 def test_it_is_one_round_trip(place: Place, world: World, runner: asyncio.Runner, kind: str, fails: bool) -> None:
-    nobody = [uuid4()] if fails else []
+    nobody: list[Any] = [uuid4()] if fails else []
     call = users.aims.replace.call(place.ana, [*place.goals[1:], *nobody])
     with wire(place.conninfo) as (conninfo, counted), session(conninfo, world, runner, kind, 0) as given:
         given(users.count)

@@ -1,7 +1,8 @@
-"""Settings for the transaction of everything that is run through a scope: row level security, and nothing left behind."""
+"""Settings for the transaction of everything run through a scope: row level security, and nothing left behind."""
 
 import asyncio
 import io
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from useraim import (
 )
 from useraim.core.statement import Statement
 
+READER = f"useraim_test_{os.getpid()}_reader"
 NAMES = "SELECT pg_catalog.current_setting('app.user', true), pg_catalog.current_setting('app.why', true)"
 SETTINGS = Statement("settings", NAMES, tuple).call(lambda rows: rows[0], {})
 
@@ -48,19 +50,16 @@ def place(create_database: Callable[[], str]) -> Iterator[Place]:
         goals = aims.create_many(other, [NewAim(f"Goal {n}") for n in range(4)])
         users.aims.append(other, people[0], goals[:1])
         users.aims.append(other, people[1], goals[:3])
-        other.execute(
-            """
+        script = """
             ALTER TABLE user_aims ENABLE ROW LEVEL SECURITY;
             ALTER TABLE user_aims FORCE ROW LEVEL SECURITY;
             CREATE POLICY own ON user_aims USING (user_id::text = current_setting('app.user', true));
-            DO $$ BEGIN CREATE ROLE useraim_test_reader; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
-            GRANT SELECT, INSERT, UPDATE, DELETE ON users, aims, user_aims TO useraim_test_reader;
+            CREATE ROLE reader;
+            GRANT SELECT, INSERT, UPDATE, DELETE ON users, aims, user_aims TO reader;
             GRANT TEMPORARY ON DATABASE """
-            + other.info.dbname
-            + " TO useraim_test_reader"
-        )
-        yield Place(conninfo + " options='-c role=useraim_test_reader'", other, people, goals)
-        other.execute("DROP OWNED BY useraim_test_reader")
+        other.execute(f"{script} {other.info.dbname} TO reader".replace("reader", READER).encode())
+        yield Place(f"{conninfo} options='-c role={READER}'", other, people, goals)
+        other.execute(f"DROP OWNED BY {READER}; DROP ROLE {READER}".encode())
 
 
 @pytest.fixture(params=WORLDS)
@@ -82,8 +81,7 @@ def given(
 
 
 def as_user(given: Session, user: User, **more: str) -> Session:
-    scope = scoped(given.db, {"app.user": str(user.id), **more})
-    return Session(given.world, given.runner, scope, False)
+    return given.scoped({"app.user": str(user.id), **more})
 
 
 def is_left_alone(given: Session, kind: str) -> bool:
@@ -144,13 +142,13 @@ def test_bulk_loads_and_dumps(given: Session, place: Place, kind: str) -> None:
 def test_transactions(given: Session, place: Place, kind: str, fails: bool) -> None:
     _, bo = place.people
 
-    def work(conn: Any) -> int:
+    def work(conn: psycopg.Connection[Any]) -> int:
         count = user_aims.count(conn)
         if fails:
             raise ZeroDivisionError
         return count
 
-    async def work_async(conn: Any) -> int:
+    async def work_async(conn: psycopg.AsyncConnection[Any]) -> int:
         return await user_aims.count(conn) // (not fails)
 
     mine = as_user(given, bo)
@@ -164,28 +162,23 @@ def test_transactions(given: Session, place: Place, kind: str, fails: bool) -> N
 
 def test_a_transaction_whose_settings_are_refused_is_not_begun(given: Session, place: Place, kind: str) -> None:
     given.execute("DO $$ BEGIN END $$")  # loads the language, which checks its settings from then on
-    wrong = Session(given.world, given.runner, scoped(given.db, {"plpgsql.variable_conflict": "wrong"}), False)
-    for run in (
-        lambda: wrong(users.count),
-        lambda: wrong(transaction.run, print),
-        lambda: wrong(bulk.dump, io.BytesIO()),
-    ):
+    wrong = given.scoped({"plpgsql.variable_conflict": "wrong"})
+    uses: list[tuple[Any, ...]] = [(users.count,), (transaction.run, print), (bulk.dump, io.BytesIO())]
+    for use in uses:
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            run()
+            wrong(*use)
         if kind not in OWN:
             given.awaited(given.db.rollback())
         assert given.is_as("autocommit")
 
 
 def test_scopes_add_up_and_the_inner_one_wins(given: Session) -> None:
-    outer = scoped(given.db, {"app.user": "ana", "app.why": "test"})
-    inner = scoped(outer, {"app.user": "bo"})
-    there = Session(given.world, given.runner, inner, False)
-    assert there(preview, SETTINGS) == ("bo", "test")
-    assert Session(given.world, given.runner, outer, False)(preview, SETTINGS) == ("ana", "test")
-    assert "bo" not in repr(inner)
-    none = Session(given.world, given.runner, scoped(given.db, {}), False)
-    assert none(users.count) == 2
+    outer = given.scoped({"app.user": "ana", "app.why": "test"})
+    inner = outer.scoped({"app.user": "bo"})
+    assert inner(preview, SETTINGS) == ("bo", "test")
+    assert outer(preview, SETTINGS) == ("ana", "test")
+    assert "bo" not in repr(inner.db)
+    assert given.scoped({})(users.count) == 2
 
 
 @pytest.mark.parametrize(
@@ -216,11 +209,11 @@ def test_in_a_pipeline_of_the_callers(place: Place, world: World, runner: asynci
     _, bo = place.people
     settings = {"app.user": str(bo.id)}
 
-    def sync(conn: Any) -> tuple[int, int]:
+    def sync(conn: psycopg.Connection[Any]) -> tuple[int, int]:
         with conn.pipeline():
             return user_aims.count(scoped(conn, settings)), batch(scoped(conn, settings), user_aims.count.call())[0]
 
-    async def in_task(conn: Any) -> tuple[int, int]:
+    async def in_task(conn: psycopg.AsyncConnection[Any]) -> tuple[int, int]:
         async with conn.pipeline():
             mine = scoped(conn, settings)
             return await user_aims.count(mine), (await batch(mine, user_aims.count.call()))[0]
@@ -236,10 +229,10 @@ def test_in_a_pipeline_of_the_callers(place: Place, world: World, runner: asynci
 def test_it_takes_no_further_round_trip(place: Place, world: World, runner: asyncio.Runner, kind: str) -> None:
     ana, _ = place.people
 
-    def work(conn: Any) -> None:
+    def work(conn: psycopg.Connection[Any]) -> None:
         pass
 
-    async def work_async(conn: Any) -> None:
+    async def work_async(conn: psycopg.AsyncConnection[Any]) -> None:
         pass
 
     uses: list[tuple[Any, ...]] = [

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from useraim.core.rows import single
 from useraim.core.statement import BY_KEY, Call, Ending, Statement
@@ -68,10 +68,10 @@ def explained(call: Call[Any], *, analyze: bool) -> Call[list[Plan]]:
     return Call(tuple(asked), read, call.error, refuses=False, ending=Ending.UNDONE)
 
 
-def _checked(call: Any, field: str) -> Call[Any]:
-    if not isinstance(call, Call):
+def _checked(call: Call[T], field: str) -> Call[T]:
+    if not isinstance(call, Call):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise InvalidValue(field, f"a call is needed, as users.get.call(…) gives it, not {type(call).__name__}")
-    return cast("Call[Any]", call)
+    return call
 
 
 def _of(index: int, read: Callable[[list[list[Any]]], Any], results: list[list[Any]]) -> Any:

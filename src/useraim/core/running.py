@@ -9,7 +9,7 @@ from psycopg.pq import PipelineStatus
 
 from useraim.core.database import AsyncDatabase, AsyncScoped, Database, Scoped
 from useraim.core.guarded import Guarded
-from useraim.core.pipeline import AnyConnection, Exchange, refuse_busy, settle
+from useraim.core.pipeline import Exchange, refuse_busy, settle
 from useraim.core.queued import queued, queued_async
 from useraim.core.statement import Call
 from useraim.errors import translate
@@ -76,7 +76,7 @@ async def run_script_async(db: AsyncDatabase, script: Script[T]) -> T:
 
 
 def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool, tries: int = _TRIES) -> list[list[Any]]:
-    exchange = _exchange(conn, call)
+    exchange = Exchange(conn, call.steps) if call.ending is None else Guarded(conn, call, call.ending)
     try:
         with conn.lock:
             alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
@@ -100,7 +100,7 @@ def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool, tries:
 async def _results_async(
     conn: AsyncConnection[Any], call: Call[Any], *, autocommit: bool, tries: int = _TRIES
 ) -> list[list[Any]]:
-    exchange = _exchange(conn, call)
+    exchange = Exchange(conn, call.steps) if call.ending is None else Guarded(conn, call, call.ending)
     try:
         async with conn.lock:
             alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
@@ -119,10 +119,6 @@ async def _results_async(
             raise call.error(known, exchange.failed_step) from error
         raise
     return exchange.rows()
-
-
-def _exchange(conn: AnyConnection, call: Call[Any]) -> Exchange:
-    return Exchange(conn, call.steps) if call.ending is None else Guarded(conn, call, call.ending)
 
 
 def _drive_between(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:
