@@ -112,6 +112,38 @@ def test_an_interrupt_at_any_line(setting: Setting, runner: asyncio.Runner, use:
     assert n > 40
 
 
+@pytest.mark.parametrize("kind", ["autocommit", "transaction"])
+@pytest.mark.parametrize("world", ["sync", "async"])
+def test_an_interrupt_at_any_line_in_a_pipeline_of_the_callers(
+    setting: Setting, runner: asyncio.Runner, world: World, kind: str
+) -> None:
+    error = KeyboardInterrupt if world == "sync" else asyncio.CancelledError
+
+    def sync(db: Any) -> None:
+        with db.pipeline():
+            db.execute("SELECT 1")
+            a_batch(db, setting)
+
+    async def in_task(db: Any) -> None:
+        async with db.pipeline():
+            await db.execute("SELECT 1")
+            await a_batch(db, setting)
+
+    n = 0
+    while True:
+        n += 1
+        begin(setting)
+        injected = At(n, error)
+        with within(LONG, f"line {n}"), session(setting, world, runner, kind, 0) as given:
+            with injected, suppress(KeyboardInterrupt, asyncio.CancelledError, psycopg.Error):
+                given(sync if world == "sync" else in_task)
+            holds(given, setting, a_batch)
+            is_right(given, setting)
+        if not injected.place:
+            break
+    assert n > 40
+
+
 @pytest.mark.parametrize("times", [1, 2])
 @pytest.mark.parametrize(("use", "kind"), WHERE)
 def test_a_task_cancelled_at_any_await(
