@@ -1,4 +1,4 @@
-"""Several calls in one transaction: their results, all or nothing, and the round trips that it takes."""
+"""Several calls in one transaction: their results, and all or nothing."""
 
 import asyncio
 import threading
@@ -12,7 +12,6 @@ import psycopg
 import pytest
 
 from tests.deadline import within
-from tests.proxy import wire
 from tests.sessions import KINDS, OWN, WORLDS, Session, World, session
 from useraim import Aim, AlreadyExists, Call, InvalidValue, NewAim, NotFound, User, aims, batch, users
 from useraim.core.statement import Statement
@@ -258,49 +257,26 @@ def test_a_transaction_that_others_get_in_the_way_of_is_sent_again(
         place.other.execute("DROP TRIGGER overtaken ON aims")
 
 
-TRIPS = [
-    ("reads only", 1, 1),
-    ("a refused read", 1, 1),
-    ("one write, reads that cannot refuse", 1, 1),
-    ("one write that refuses", 1, 1),
-    ("one write, and a read that can refuse", 2, 2),
-    ("two writes", 2, 2),
-    ("a refused batch", 2, 2),
-    ("two writes that cannot refuse", 1, 1),
-    ("nothing", 0, 0),
-]
+def test_nothing_of_another_thread_slips_in_between_the_round_trips(place: Place) -> None:
+    """A statement of its own is neither undone with a refused batch of the other's nor seen by it half done."""
+    with within(LONG, "two threads"), psycopg.connect(place.conninfo, autocommit=True) as conn:
+
+        def refused() -> None:
+            for _ in range(50):
+                with pytest.raises(NotFound):
+                    batch(conn, new("new refused"), users.get.call(nobody()))
+
+        thread = threading.Thread(target=refused)
+        thread.start()
+        kept = [aims.create(conn, title="new kept") for _ in range(50)]
+        thread.join(timeout=LONG)
+        assert set(aims.find_many(conn, [aim.id for aim in kept]).values()) == set(kept)
+        assert place.titles() == {"new kept"}
 
 
-def calls_for(case: str, place: Place) -> list[Call[Any]]:
-    ana = place.ana
-    cases: dict[str, list[Call[Any]]] = {
-        "reads only": [users.get.call(ana), users.aims.load.call([ana]), aims.users.count.call(place.goals)],
-        "a refused read": [users.aims.of.call(ana), users.get.call(nobody())],
-        "one write, reads that cannot refuse": [
-            users.find.call(ana), new(), users.count.call(), users.aims.has.call(ana, place.goals[0]),
-        ],
-        "one write that refuses": [users.count.call(), users.update.call(nobody(), name="Nobody")],
-        "one write, and a read that can refuse": [new(), users.get.call(ana)],
-        "two writes": [new(), new()],
-        "a refused batch": [new(), users.get.call(nobody())],
-        "two writes that cannot refuse": [users.delete.call(nobody()), aims.delete.call(nobody())],
-        "nothing": [users.find_many.call([])],
-    }  # fmt: skip
-    return cases[case]
-
-
-@pytest.mark.parametrize("joined", [False, True], ids=["own", "in a transaction"])
-@pytest.mark.parametrize(("case", "own", "within_callers"), TRIPS)
-def test_round_trips(
-    place: Place, world: World, runner: asyncio.Runner, case: str, own: int, within_callers: int, joined: bool
-) -> None:
-    with wire(place.conninfo) as (conninfo, counted):
-        for kind in ["transaction"] if joined else OWN:
-            with session(conninfo, world, runner, kind, 0) as given:
-                given(users.count)
-                before = counted.round_trips
-                try:
-                    given(batch, *calls_for(case, place))
-                except NotFound:
-                    assert "refuse" in case
-                assert counted.round_trips - before == (within_callers if joined else own)
+def test_in_another_encoding(place: Place, world: World, runner: asyncio.Runner) -> None:
+    with session(f"{place.conninfo} client_encoding=LATIN1", world, runner, "autocommit") as given:
+        assert given(batch, new("new ü"), aims.count.call(search="ü"), users.get.call(place.ana))[1] == 1
+        with pytest.raises(InvalidValue):
+            given(batch, new("new ☃"))
+        assert given.is_as("autocommit")
