@@ -15,7 +15,7 @@ from psycopg.pq import TransactionStatus
 
 from useraim import validate
 from useraim.core.database import AsyncDatabase, Database, async_connection, connection, given, is_async, setting_of
-from useraim.core.opening import AsyncOpeningTransaction, OpeningTransaction
+from useraim.core.opening import opening, opening_async
 from useraim.core.pypika import Q, table, to_char_utc
 from useraim.core.running import Script, run_script, run_script_async
 from useraim.core.statement import Parameters, named
@@ -189,7 +189,7 @@ def _transaction(db: Database) -> Generator[Connection[Any], None, None]:
     with connection(db) as conn:
         if _begins_with_next(db, conn):
             Cursor(conn).execute(_BEGIN)
-        with OpeningTransaction(conn, setting_of(db)):
+        with opening(conn, setting_of(db)):
             yield conn
 
 
@@ -198,7 +198,7 @@ async def _transaction_async(db: AsyncDatabase) -> AsyncGenerator[AsyncConnectio
     async with async_connection(db) as conn:
         if _begins_with_next(db, conn):
             await AsyncCursor(conn).execute(_BEGIN)
-        async with AsyncOpeningTransaction(conn, setting_of(db)):
+        async with opening_async(conn, setting_of(db)):
             yield conn
 
 

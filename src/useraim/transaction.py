@@ -18,18 +18,9 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.transaction import BaseTransaction
 
 from useraim import validate
-from useraim.core.database import (
-    AsyncDatabase,
-    Database,
-    async_connection,
-    connection,
-    given,
-    is_async,
-    setting_of,
-)
+from useraim.core import running
+from useraim.core.database import AsyncDatabase, Database, async_connection, connection, given, is_async, setting_of
 from useraim.core.opening import AsyncOpeningTransaction, OpeningTransaction
-from useraim.core.running import run as run_call
-from useraim.core.running import run_async as run_call_async
 from useraim.core.statement import Call
 from useraim.errors import is_retryable, is_undone
 
@@ -124,7 +115,7 @@ def _once(conn: Connection[Any], work: Callable[[Connection[Any]], T], tries: _T
         status, piped = _state(conn)
         tries.joined = _is_open(status, piped)
         if tries.joined:
-            run_call(conn, tries.setting)
+            running.run(conn, tries.setting)
             return _whole(conn, work, piped)
         try:
             with _Transaction(conn, tries.setting):
@@ -173,7 +164,7 @@ async def _once_async(
         status, piped = await _state_async(conn)
         tries.joined = _is_open(status, piped)
         if tries.joined:
-            await run_call_async(conn, tries.setting)
+            await running.run_async(conn, tries.setting)
             return await _whole_async(conn, work, piped)
         try:
             async with _AsyncTransaction(conn, tries.setting):

@@ -2,13 +2,15 @@
 
 # pyright: reportPrivateUsage=false
 
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Self
 
-from psycopg import AsyncConnection, AsyncTransaction, Connection, Error, Transaction
+from psycopg import AsyncConnection, AsyncTransaction, Connection, Error, NotSupportedError, Transaction
 from psycopg.abc import PQGen
+from psycopg.pq import PipelineStatus
 from psycopg.transaction import BaseTransaction
 
-from useraim.core.pipeline import Exchange
+from useraim.core.pipeline import AnyConnection, Exchange
 from useraim.core.statement import Call
 
 
@@ -60,3 +62,19 @@ class AsyncOpeningTransaction(_Opening, AsyncTransaction):
         except BaseException as error:
             self._close_if_unclear(error)
             raise
+
+
+def opening(conn: Connection[Any], setting: Call[Any]) -> AbstractContextManager[Transaction]:
+    """Begin a transaction, or a savepoint of the caller's, with these settings if there are any."""
+    return OpeningTransaction(conn, setting) if _takes_settings(conn, setting) else conn.transaction()
+
+
+def opening_async(conn: AsyncConnection[Any], setting: Call[Any]) -> AbstractAsyncContextManager[AsyncTransaction]:
+    """Do what `opening` does, on an async connection."""
+    return AsyncOpeningTransaction(conn, setting) if _takes_settings(conn, setting) else conn.transaction()
+
+
+def _takes_settings(conn: AnyConnection, setting: Call[Any]) -> bool:
+    if setting.steps and conn.pgconn.pipeline_status != PipelineStatus.OFF:
+        raise NotSupportedError("in a pipeline a transaction cannot begin with settings")
+    return bool(setting.steps)
