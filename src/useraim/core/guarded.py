@@ -4,15 +4,13 @@ All of it goes in the same write as the statements, except where the answers dec
 Meanwhile libpq stays in pipeline mode, by which `settle` knows that an interrupted one has not ended.
 """
 
-# pyright: reportPrivateUsage=false
-
 from typing import Any, NamedTuple, TypeAlias
 
 from psycopg.abc import PQGen
 from psycopg.generators import send
 from psycopg.pq import PipelineStatus, TransactionStatus
 
-from useraim.core.pipeline import AnyConnection, Exchange, begin, tell
+from useraim.core.pipeline import AnyConnection, Exchange, begin, maintained, tell
 from useraim.core.statement import Call, Ending
 
 Commands: TypeAlias = tuple[bytes, ...]
@@ -59,8 +57,8 @@ class Guarded(Exchange):
         """Send everything, read everything, and end it."""
         pgconn = conn.pgconn
         is_piped = pgconn.pipeline_status != PipelineStatus.OFF
-        if not is_piped and pgconn.transaction_status != TransactionStatus.INERROR:
-            yield from conn._prepared.maintain_gen(conn)
+        if not is_piped:
+            yield from maintained(conn)
         frame = self._frame(conn, autocommit)
         pgconn.enter_pipeline_mode()
         yield from self._framed(conn, frame)
@@ -79,7 +77,7 @@ class Guarded(Exchange):
         is_idle = conn.pgconn.transaction_status == TransactionStatus.IDLE
         self._whole = is_idle and autocommit
         frame = (_ALONE if self._whole else _JOINED)[self._ending]
-        return frame._replace(before=(begin(conn), *frame.before)) if is_idle and not autocommit else frame
+        return _Frame((begin(conn), *frame.before), *frame[1:]) if is_idle and not autocommit else frame
 
     def _framed(self, conn: AnyConnection, frame: _Frame) -> PQGen[None]:
         pgconn = conn.pgconn

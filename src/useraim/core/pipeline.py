@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 from psycopg import AsyncConnection, Connection, OperationalError
+from psycopg import Error as Failure
 from psycopg.abc import PQGen, Transformer
 from psycopg.adapt import PyFormat
 from psycopg.adapt import Transformer as make_transformer
@@ -25,8 +26,8 @@ from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, Pipeline
 from psycopg.pq.abc import PGconn, PGresult
 
 from useraim.core.adapt import ADAPTERS, Context
-from useraim.core.statement import Parameters, Statement, Step
-from useraim.errors import InvalidValue
+from useraim.core.statement import Parameters, Statement, Step, ToError
+from useraim.errors import InvalidValue, translate
 
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
 
@@ -71,8 +72,7 @@ class Exchange:
         """
         prepared, pgconn = conn._prepared, conn.pgconn
         status = pgconn.transaction_status
-        if status != TransactionStatus.INERROR:
-            yield from prepared.maintain_gen(conn)  # closes prepared statements that others have displaced
+        yield from maintained(conn)
         self._whole = status == TransactionStatus.IDLE and autocommit
         begins = status == TransactionStatus.IDLE and not autocommit
         if len(self._bound) == 1 and not begins:
@@ -149,8 +149,17 @@ class Exchange:
                 self._failure = result
                 self.failed_step = len(self._answers)
 
+    def results(self, conn: AnyConnection, error: ToError) -> list[list[Any]]:
+        """Give the rows, statement by statement, or raise the first error that the server has answered with."""
+        try:
+            self.raise_failure(conn)
+        except Failure as failure:
+            raise_known(failure, error, self.failed_step)
+            raise
+        return self.rows()
+
     def raise_failure(self, conn: AnyConnection) -> None:
-        """Raise the first error that the server has answered with, if there is one."""
+        """Raise that error as it is, if there is one."""
         if self._failure is not None:
             error = error_from_result(self._failure, encoding=conn.info.encoding)
             if error.sqlstate in _UNKNOWN_NAME:
@@ -204,10 +213,22 @@ _Sent: TypeAlias = tuple[_Bound, Any, bytes]
 """A statement on its way: psycopg's decision on preparing it, and its name."""
 
 
+def raise_known(failure: Failure, error: ToError, step: int = 0) -> None:
+    """Say the violation of a constraint in the words of the call; any other failure passes."""
+    if known := translate(failure):
+        raise error(known, step) from failure
+
+
 def tell(pgconn: PGconn, commands: Sequence[bytes]) -> None:
     """Hand commands without parameters to libpq."""
     for command in commands:
         pgconn.send_query_params(command, None)
+
+
+def maintained(conn: AnyConnection) -> PQGen[None]:
+    """Close prepared statements that others have displaced."""
+    if conn.pgconn.transaction_status != TransactionStatus.INERROR:
+        yield from conn._prepared.maintain_gen(conn)
 
 
 def settle(pgconn: PGconn) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Generator
 from typing import Any, TypeAlias, TypeVar
 
-import psycopg
 from psycopg import AsyncConnection, Connection
 from psycopg.pq import PipelineStatus
 
@@ -12,7 +11,6 @@ from useraim.core.guarded import Guarded
 from useraim.core.pipeline import Exchange, refuse_busy, settle
 from useraim.core.queued import queued, queued_async
 from useraim.core.statement import Call
-from useraim.errors import translate
 
 T = TypeVar("T")
 
@@ -77,48 +75,36 @@ async def run_script_async(db: AsyncDatabase, script: Script[T]) -> T:
 
 def _results(conn: Connection[Any], call: Call[Any], *, autocommit: bool, tries: int = _TRIES) -> list[list[Any]]:
     exchange = Exchange(conn, call.steps) if call.ending is None else Guarded(conn, call, call.ending)
-    try:
-        with conn.lock:
-            alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
-            if alone:
-                refuse_busy(conn.pgconn)
-                _drive(conn, exchange, autocommit)
-        if not alone and call.ending is None:
-            return queued(conn, call)
-        if not alone:
-            _drive_between(conn, exchange, autocommit)
-        if exchange.may_start_again and tries > 1:
-            return _results(conn, call, autocommit=autocommit, tries=tries - 1)
-        exchange.raise_failure(conn)
-    except psycopg.Error as error:
-        if known := translate(error):
-            raise call.error(known, exchange.failed_step) from error
-        raise
-    return exchange.rows()
+    with conn.lock:
+        alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
+        if alone:
+            refuse_busy(conn.pgconn)
+            _drive(conn, exchange, autocommit)
+    if not alone and call.ending is None:
+        return queued(conn, call)
+    if not alone:
+        _drive_between(conn, exchange, autocommit)
+    if exchange.may_start_again and tries > 1:
+        return _results(conn, call, autocommit=autocommit, tries=tries - 1)
+    return exchange.results(conn, call.error)
 
 
 async def _results_async(
     conn: AsyncConnection[Any], call: Call[Any], *, autocommit: bool, tries: int = _TRIES
 ) -> list[list[Any]]:
     exchange = Exchange(conn, call.steps) if call.ending is None else Guarded(conn, call, call.ending)
-    try:
-        async with conn.lock:
-            alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
-            if alone:
-                refuse_busy(conn.pgconn)
-                await _drive_async(conn, exchange, autocommit)
-        if not alone and call.ending is None:
-            return await queued_async(conn, call)
-        if not alone:
-            await _drive_between_async(conn, exchange, autocommit)
-        if exchange.may_start_again and tries > 1:
-            return await _results_async(conn, call, autocommit=autocommit, tries=tries - 1)
-        exchange.raise_failure(conn)
-    except psycopg.Error as error:
-        if known := translate(error):
-            raise call.error(known, exchange.failed_step) from error
-        raise
-    return exchange.rows()
+    async with conn.lock:
+        alone = conn.pgconn.pipeline_status == PipelineStatus.OFF
+        if alone:
+            refuse_busy(conn.pgconn)
+            await _drive_async(conn, exchange, autocommit)
+    if not alone and call.ending is None:
+        return await queued_async(conn, call)
+    if not alone:
+        await _drive_between_async(conn, exchange, autocommit)
+    if exchange.may_start_again and tries > 1:
+        return await _results_async(conn, call, autocommit=autocommit, tries=tries - 1)
+    return exchange.results(conn, call.error)
 
 
 def _drive_between(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:

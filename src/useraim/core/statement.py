@@ -85,6 +85,9 @@ class Statement(Generic[Row]):
 Step: TypeAlias = tuple[Statement[Any], Parameters]
 """One statement of a call and the values bound to it."""
 
+ToError: TypeAlias = Callable[[Error, int], Error]
+"""Says an error in the words of a call, given the number of the statement that failed."""
+
 
 class Ending(Enum):
     """What becomes of the work of a call, where it is not simply kept."""
@@ -107,7 +110,7 @@ class Call(Generic[T]):
         self,
         steps: tuple[Step, ...],
         read: Callable[[list[list[Any]]], T],
-        error: Callable[[Error, int], Error] = lambda error, _: error,
+        error: ToError = lambda error, _: error,
         *,
         refuses: bool = True,
         ending: Ending | None = None,
