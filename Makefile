@@ -31,7 +31,7 @@ test: install  ## run all tests on a real server (minutes)
 	$(BIN)/python -m pytest
 
 test-quick: install  ## those that need no minutes: without races, the model, migrations and servers (one minute)
-	$(BIN)/python -m pytest -x tests/unit tests/integration -k "not (test_races or test_model or test_schema or test_local)"
+	$(BIN)/python -m pytest -x tests/unit tests/integration -k "not (test_model or test_schema or test_local)"
 
 check: install  ## format, lint, both type checkers (one minute)
 	$(BIN)/ruff format --check .

@@ -76,6 +76,14 @@ def conditions() -> list[Any]:
     return [*listed, *counted]
 
 
+def demands() -> list[dict[str, Any]]:
+    """A rule of each kind, with a filter, all of them, and a version."""
+    link = LinkFilter([MARK], [MARK], TIME, TIME)
+    rules: list[Any] = [AnyOf([OTHER]), AllOf([OTHER]), NoneOf([OTHER], link), Exactly([OTHER]), CountBetween(1, 2)]
+    return [*({"must": rule} for rule in rules), {"must": CountBetween(at_most=1, link=link)}, {"must": rules},
+            {"must": rules[-1], "if_version": MARK}, {"if_version": MARK}]  # fmt: skip
+
+
 def records(module: Any) -> Iterator[Shape]:
     is_users = module is users
     name = "users" if is_users else "aims"
@@ -88,6 +96,10 @@ def records(module: Any) -> Iterator[Shape]:
     yield Shape(f"{name}.exists", module.exists.call(ID))
     yield Shape(f"{name}.delete", module.delete.call(ID), ("id",))
     yield Shape(f"{name}.delete_many", module.delete_many.call([ID, OTHER]), ("id",))
+    for demanded in demands():
+        if "if_version" not in demanded:
+            yield Shape(f"{name}.delete", module.delete.call(ID, **demanded))
+            yield Shape(f"{name}.delete_many", module.delete_many.call([ID, OTHER], **demanded))
     yield Shape(f"{name}.create_many", module.create_many.call([new, new]))
     given = {"name": MARK, "email": EMAIL} if is_users else {"title": MARK, "description": MARK}
     yield Shape(f"{name}.create", module.create.call(**given))
@@ -135,11 +147,24 @@ def relation(name: str, relation: Any) -> Iterator[Shape]:
                 yield Shape(name, write.call(ID, [ID, OTHER], on_match=on_match, **given))
                 yield Shape(name, write.call(ID, some, on_match=on_match))
         yield Shape(name, relation.update.call(ID, [ID], **given))
+        for demanded in demands():
+            yield Shape(name, relation.update.call(ID, [ID, Link(OTHER, **given)], **demanded))
+            yield Shape(name, relation.append.call(ID, [ID, Link(OTHER, **given)], **demanded))
+            yield Shape(name, relation.replace.call(ID, [ID, Link(OTHER, **given)], on_match="ignore", **demanded))
+            if "if_version" not in demanded:
+                yield Shape(name, relation.create.call(ID, [new], **given, **demanded))
         yield Shape(name, relation.update.call(ID, [ID, Link(OTHER, **given)]))
         yield Shape(name, relation.create.call(ID, [new], **given))
     yield Shape(name, relation.replace.call(ID, []))
     yield Shape(name, relation.remove.call(ID, [ID, OTHER]))
     yield Shape(name, relation.clear.call(ID))
+    for demanded in demands():
+        yield Shape(name, relation.remove.call(ID, [ID, OTHER], **demanded))
+        yield Shape(name, relation.clear.call(ID, **demanded))
+        yield Shape(name, relation.direct_control.call(ID, [new, edit, ID], **demanded))
+    yield Shape(name, relation.version.call(ID), ("version",))
+    for page in relation.pages.call({ID: None, OTHER: None}).steps:
+        yield Shape(f"{name}.page", Call((page,), list), far + LINK)
     for items in ([], [new], [edit], [new, edit, ID]):
         yield Shape(name, relation.direct_control.call(ID, items))
     for order, sign in product(["joined_at", "role", "created_at", label], ["", "-"]):
@@ -155,8 +180,9 @@ def relation(name: str, relation: Any) -> Iterator[Shape]:
         yield Shape(name, relation.count.call([ID], link=link))
         yield Shape(f"{name}.stream", relation.stream.call(ID, link=link), far + LINK)
     yield Shape(name, relation.count_by_role.call([ID]))
-    yield Shape(name, relation.has.call(ID, OTHER))
-    yield Shape(f"{name}.common", relation.common.call([ID, OTHER]), far)
+    for link in (None, LinkFilter([MARK], [MARK], TIME, TIME)):
+        yield Shape(name, relation.has.call(ID, OTHER, link=link))
+        yield Shape(f"{name}.common", relation.common.call([ID, OTHER], link=link), far)
 
 
 def memberships() -> Iterator[Shape]:

@@ -17,6 +17,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from tests.deadline import within
+from tests.ends import ENDS, End
 from tests.worlds import World
 from useraim import aims, local, users
 from useraim.values import Aim, NewAim, NewUser, User
@@ -151,6 +152,12 @@ def conn(sync_connection: psycopg.Connection[Any]) -> Iterator[psycopg.Connectio
     """A connection in a transaction that is rolled back."""
     yield sync_connection
     sync_connection.rollback()
+
+
+@pytest.fixture(params=ENDS, ids=lambda end: end.name)
+def end(request: pytest.FixtureRequest) -> End:
+    chosen: End = request.param
+    return chosen
 
 
 @pytest.fixture

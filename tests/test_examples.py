@@ -4,6 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psycopg
+
+from tests.conftest import yoyo
 from tests.test_docs import environment
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
@@ -49,3 +52,24 @@ def test_the_congress_is_loaded_once_and_answers(database: str) -> None:
     changes = printed(database, "committee_changes.py")
     assert "added     John Boozman, Mitch McConnell" in changes
     assert changes.endswith("unchanged 53\n")
+
+
+def test_teams_have_all_that_users_and_aims_have(database: str) -> None:
+    yoyo(database, "apply", "migrations", "examples/teams/migrations")
+    expected = [
+        "added 2",
+        "Crew [('Ana', 'member'), ('Ben', 'captain')]",
+        "Board []",
+        "Ben is in ['Crew']",
+        "empty: ['Board']",
+    ]
+    assert printed(database, "teams/demo.py").splitlines() == expected
+    yoyo(database, "rollback", "--revision", "teams_0001_create_teams", "examples/teams/migrations", "migrations")
+    with psycopg.connect(database) as conn:
+        assert conn.execute("SELECT to_regclass('teams'), to_regclass('users') IS NOT NULL").fetchone() == (None, True)
+
+
+def test_a_relation_of_ones_own_takes_less_than_a_hundred_lines() -> None:
+    files = [path for path in (EXAMPLES / "teams").rglob("*") if path.is_file() and path.suffix in {".py", ".sql"}]
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in files if path.name != "demo.py"}
+    assert sum(lines.values()) < 100, lines

@@ -15,6 +15,7 @@ from useraim.errors import (
     InvalidCursor,
     InvalidValue,
     NotFound,
+    RuleBroken,
     SchemaOutOfDate,
 )
 from useraim.ids import AimId, UserId
@@ -74,6 +75,7 @@ __all__ = [
     "Page",
     "Plan",
     "Rejected",
+    "RuleBroken",
     "SchemaOutOfDate",
     "Scoped",
     "Unset",

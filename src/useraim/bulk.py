@@ -14,14 +14,15 @@ from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
 from psycopg.pq import TransactionStatus
 
 from useraim import validate
+from useraim.core.clauses import from_file
 from useraim.core.database import AsyncDatabase, Database, async_connection, connection, given, is_async, setting_of
 from useraim.core.opening import opening, opening_async
 from useraim.core.pypika import Q, table, to_char_utc
 from useraim.core.running import Script, run_script, run_script_async
 from useraim.core.statement import Parameters, named
 from useraim.errors import InvalidValue
-from useraim.relation import filters
-from useraim.relation.memberships import ATTRIBUTES
+from useraim.relation import conditions
+from useraim.relation.attributes import ATTRIBUTES
 from useraim.relation.pairs import Row
 from useraim.relation.stage import (
     COPY,
@@ -35,8 +36,7 @@ from useraim.relation.stage import (
     packed,
     settle,
 )
-from useraim.relation.tables import LINK_COLUMNS
-from useraim.values import LinkFilter, OnMatch
+from useraim.values import ON_MATCH, LinkFilter, OnMatch
 
 __all__ = ["BulkResult", "Rejected", "dump", "load"]
 
@@ -45,7 +45,7 @@ _Settle: TypeAlias = Callable[[], Script[BulkResult]]
 _Report: TypeAlias = Callable[[int], object]
 
 _LINKS: Final = table("user_aims")
-_BEGIN: Final = named("bulk (begin)", "SELECT 1")
+_BEGIN: Final = named("bulk (begin)", Q.select(1))
 _ATTEMPTS: Final = 10  # to write what others delete meanwhile
 
 
@@ -82,7 +82,7 @@ def load(
     are left out and listed in the result, also those that others delete meanwhile. `progress` is called with the
     number of rows sent so far. What makes the rows may use the same connection, in the transaction of the load.
     """
-    validate.choice(on_match, "on_match", ("ignore", "update", "error"))
+    validate.choice(on_match, "on_match", ON_MATCH)
     validate.choice(on_broken, "on_broken", ("error", "skip"))
     run = _load_async if is_async(db) else _load
     return run(db, rows, partial(settle, on_match, skip=on_broken == "skip"), progress or _silent)
@@ -97,7 +97,7 @@ def dump(db: Any, file: IO[bytes], *, link: LinkFilter | None = None) -> Any:
 
     `file.write` must not use the connection, which is busy until the last block is written.
     """
-    filters.link_shape(link)
+    conditions.link_shape(link)
     _refuse_text(file)
     return _dump_async(db, file, link) if is_async(db) else _dump(db, file, link)
 
@@ -227,16 +227,16 @@ def _refuse_text(file: Any) -> None:
 
 
 def _dumping(link: LinkFilter | None) -> tuple[LiteralString, Parameters]:
-    return _dump_sql(filters.link_shape(link)), filters.link_parameters(link)
+    return _dump_sql(conditions.link_shape(link)), conditions.link_parameters(link)
 
 
 @cache
-def _dump_sql(link: filters.LinkShape) -> LiteralString:
-    query = Q.from_(_LINKS).select(_LINKS.user_id, _LINKS.aim_id, *map(_spelt, LINK_COLUMNS))
-    for part in filters.link_criteria(_LINKS, link):
+def _dump_sql(link: conditions.LinkShape) -> LiteralString:
+    query = Q.from_(_LINKS).select(_LINKS.user_id, _LINKS.aim_id, *map(_spelt, ATTRIBUTES))
+    for part in conditions.link_criteria(_LINKS, link):
         query = query.where(part)
     rows = query.orderby(_LINKS.user_id, _LINKS.aim_id)
-    return named("bulk.dump", f"COPY ({rows}) TO STDOUT (FORMAT csv, HEADER, ENCODING 'UTF8')")
+    return named("bulk.dump", from_file("bulk/dump.sql", rows=str(rows)))
 
 
 def _spelt(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import psycopg
@@ -21,6 +22,12 @@ _NO_LOSS = frozenset(["PipelineAborted", "CancellationTimeout", "PoolClosed"])
 # Citus leaves diag empty and appends the number of the shard to the constraint's name.
 _VIOLATION = re.compile(r'violates (?:unique|foreign key|check) constraint "(.+?)(?:_\d{6,})?"')
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+Meaning: TypeAlias = "Callable[[tuple[UUID, ...]], Error]"
+"""What a violated constraint means: the error made of the ids that the server names."""
+BY_CONSTRAINT: Final[dict[str, Meaning]] = {}
+"""What each constraint means; declaring a join table adds those of its tables."""
 
 
 class Error(Exception):
@@ -56,15 +63,24 @@ class AlreadyExists(Error):
 
 
 class BrokenReference(Error):
-    """A membership needs its user and its aim; `.users` and `.aims` name all that do not exist."""
+    """A link needs both its ends; `.users` and `.aims` name all that do not exist, `.missing` those of any table."""
 
-    def __init__(self, users: tuple[UUID, ...] = (), aims: tuple[UUID, ...] = ()) -> None:
+    def __init__(self, users: tuple[UUID, ...] = (), aims: tuple[UUID, ...] = (), **others: tuple[UUID, ...]) -> None:
         super().__init__(users, aims)
-        self.users = users
-        self.aims = aims
+        self.missing = {"users": users, "aims": aims, **others}
+
+    @property
+    def users(self) -> tuple[UUID, ...]:
+        """Users that do not exist."""
+        return self.missing["users"]
+
+    @property
+    def aims(self) -> tuple[UUID, ...]:
+        """Aims that do not exist."""
+        return self.missing["aims"]
 
     def __str__(self) -> str:
-        sides = [f"{side} {_some(ids)}" for side, ids in (("users", self.users), ("aims", self.aims)) if ids]
+        sides = [f"{side} {_some(ids)}" for side, ids in self.missing.items() if ids]
         return f"no such {' and no such '.join(sides) or 'user or aim'}"
 
 
@@ -85,7 +101,31 @@ class InvalidCursor(InvalidValue):
 
 
 class Conflict(Error):
-    """The row is no longer as the caller expected; nothing was changed."""
+    """What is stored is not as the caller expected; nothing was changed. `.version`, of links, is the present one."""
+
+    def __init__(self, message: str = "", version: str | None = None) -> None:
+        super().__init__(message, version)
+        self.version = version
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class RuleBroken(Error):
+    """A rule that was given with `must=` would not hold; nothing was changed.
+
+    `.rule` is the condition, `.count` the number of links that there would have been, of those that the rule counts;
+    `.ids` are all records for which it would not hold, and the number is that of the one with the fewest.
+    """
+
+    def __init__(self, rule: object, count: int, ids: tuple[UUID, ...] = ()) -> None:
+        super().__init__(rule, count, ids)
+        self.rule = rule
+        self.count = count
+        self.ids = ids
+
+    def __str__(self) -> str:
+        return f"{type(self.rule).__name__} would not hold with {self.count} links, for {_some(self.ids)}"
 
 
 class SchemaOutOfDate(Error):
@@ -118,7 +158,7 @@ def translate(error: psycopg.Error) -> Error | None:
     Statements find expected failures by themselves: what arrives here lost a race, or broke a CHECK of the schema.
     """
     constraint = _constraint(error)
-    make = _BY_CONSTRAINT.get(constraint) if constraint else None
+    make = BY_CONSTRAINT.get(constraint) if constraint else None
     return make(tuple(UUID(text) for text in _UUID.findall(error.diag.message_detail or ""))) if make else None
 
 
@@ -127,27 +167,6 @@ def _constraint(error: psycopg.Error) -> str | None:
         return error.diag.constraint_name
     found = _VIOLATION.search(str(error))
     return found[1] if found else None
-
-
-def _invalid(field: str) -> Callable[[tuple[UUID, ...]], Error]:
-    return lambda _: InvalidValue(field, "refused by the schema")
-
-
-_BY_CONSTRAINT: dict[str, Callable[[tuple[UUID, ...]], Error]] = {
-    "users_pkey": lambda ids: AlreadyExists("users_pkey", ids),
-    "users_email_key": lambda _: AlreadyExists("users_email_key"),
-    "aims_pkey": lambda ids: AlreadyExists("aims_pkey", ids),
-    "user_aims_pkey": lambda ids: AlreadyExists("user_aims_pkey", (ids,) if ids else ()),
-    "user_aims_user_id_fkey": lambda ids: BrokenReference(users=ids),
-    "user_aims_aim_id_fkey": lambda ids: BrokenReference(aims=ids),
-    "users_name_check": _invalid("name"),
-    "users_email_check": _invalid("email"),
-    "aims_title_check": _invalid("title"),
-    "aims_description_check": _invalid("description"),
-    "user_aims_role_check": _invalid("role"),
-    "user_aims_permissions_check": _invalid("permissions"),
-    "user_aims_joined_at_check": _invalid("joined_at"),
-}
 
 
 def _some(ids: tuple[object, ...]) -> str:

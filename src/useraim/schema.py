@@ -24,10 +24,12 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict
 
 from useraim.core import files
+from useraim.core.clauses import from_file
 from useraim.core.database import AsyncDatabase, Database, is_async
+from useraim.core.pypika import Q, function
 from useraim.core.rows import single, whole
 from useraim.core.running import run, run_async
-from useraim.core.statement import Call, Statement, first, from_file, literal, nothing
+from useraim.core.statement import Call, Statement, first, literal, nothing
 from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
 
 _TURN: Final = int.from_bytes(b"useraim")  # the key of an advisory lock of PostgreSQL
@@ -37,16 +39,16 @@ _PATIENCE: Final = 60.0  # seconds to wait for a plain yoyo that is at work, or 
 
 _EXISTS: Final = Statement(
     "schema.exists",
-    "SELECT to_regclass('_yoyo_migration') IS NOT NULL AND to_regclass('_yoyo_log') IS NOT NULL",
+    Q.select(function("to_regclass", "_yoyo_migration").isnotnull() & function("to_regclass", "_yoyo_log").isnotnull()),
     single,
 )
-_APPLIED: Final = Statement("schema.status", from_file("applied_migrations.sql"), whole)
+_APPLIED: Final = Statement("schema.status", from_file("schema/applied_migrations.sql"), whole)
 
 _LOG: Final = """
     INSERT INTO _yoyo_log (id, migration_hash, migration_id, operation, username, comment, created_at_utc)
     VALUES (%s, %s, %s, %s, current_user, %s, %s)"""
 _LOCKED: Final = "SELECT xmin::text, pid, ctime FROM yoyo_lock"
-_POSSIBLE_HOLDERS: Final = literal(from_file("possible_lock_holders.sql"))
+_POSSIBLE_HOLDERS: Final = literal(from_file("schema/possible_lock_holders.sql"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import FrozenInstanceError, dataclass
 from datetime import datetime
-from typing import Any, Generic, Literal, TypeAlias, TypedDict, TypeVar
+from typing import Any, Final, Generic, Literal, TypeAlias, TypedDict, TypeVar, get_args
 from uuid import UUID
 
 from useraim import validate
@@ -11,6 +11,7 @@ from useraim.ids import AimId, UserId
 from useraim.validate import UNSET, Unset
 
 OnMatch: TypeAlias = Literal["ignore", "update", "error"]
+ON_MATCH: Final = get_args(OnMatch)
 Pair: TypeAlias = tuple[UUID, UUID]
 Outcome: TypeAlias = Literal["added", "updated", "unchanged"]
 Texts: TypeAlias = Sequence[str] | Set[str]
@@ -244,3 +245,5 @@ for _generic in (Link, Linked, _OfIds):
     _generic.__setattr__ = refuse_assignment  # type: ignore[method-assign]
 
 Condition: TypeAlias = AnyOf[Ref_co] | AllOf[Ref_co] | NoneOf[Ref_co] | Exactly[Ref_co] | CountBetween
+Must: TypeAlias = Condition[Ref_co] | Iterable[Condition[Ref_co]]
+"""One rule or several."""

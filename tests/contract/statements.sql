@@ -2,13 +2,15 @@
 
 /* useraim aims.create */ WITH added AS (
     INSERT INTO aims (id, title, description)
-    SELECT %(id)s, %(title)s, %(description)s 
+    SELECT %(id)s, %(title)s, %(description)s
+    WHERE NOT (false AND EXISTS (SELECT 1 FROM aims WHERE id = %(id)s))
+        AND NOT (false AND EXISTS (SELECT 1 FROM aims t WHERE LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")))
     ON CONFLICT  DO NOTHING
     RETURNING id, title, description, created_at, updated_at
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM aims WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN NULL::uuid END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM aims t WHERE false AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")) END AS same_value,
     id, title, description, created_at, updated_at
 FROM (SELECT 1) AS one LEFT JOIN added ON true;
 
@@ -17,7 +19,11 @@ FROM (SELECT 1) AS one LEFT JOIN added ON true;
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'aims_pkey', t.id FROM aims t WHERE t.id = ANY (%(ids)s::uuid[])
-    
+    UNION ALL
+    SELECT 'aims_title_key', t.id FROM aims t JOIN new n ON LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") WHERE false
+    UNION ALL
+    SELECT 'aims_title_key', n.id FROM new n
+    WHERE false AND LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
 ),
 added AS (
     INSERT INTO aims (id, title, description)
@@ -28,7 +34,38 @@ SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at,
 
 /* useraim aims.delete */ DELETE FROM "aims" WHERE "id"=%(id)s RETURNING "id";
 
-/* useraim aims.delete_many */ DELETE FROM "aims" WHERE "id"=ANY(%(ids)s::uuid[]) RETURNING "id";
+/* useraim aims.delete (hold) */ SELECT 1 FROM "aims" WHERE "id"=%(id)s FOR UPDATE;
+
+/* useraim aims.delete (lock) */ SELECT useraim_lock_users(ARRAY((SELECT DISTINCT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(ids)s::uuid[]) ORDER BY "user_id")));
+
+/* useraim aims.delete_many */ WITH ruled (id) AS MATERIALIZED (
+    SELECT DISTINCT user_id FROM user_aims WHERE aim_id = ANY (%(ids)s::uuid[])
+),
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims
+    WHERE user_id = ANY (ARRAY(SELECT id FROM ruled)) AND aim_id <> ALL (%(ids)s::uuid[])
+),
+
+refused (reason, id) AS MATERIALIZED (
+    SELECT NULL, NULL::uuid WHERE false
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."aim_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."user_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "user_id" FROM "after" WHERE "user_id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
+),
+deleted AS (
+    DELETE FROM aims WHERE id = ANY (%(ids)s::uuid[]) AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING id
+)
+SELECT reason AS outcome, id FROM refused
+UNION ALL
+SELECT 'deleted', id FROM deleted;
 
 /* useraim aims.exists */ SELECT "id" FROM "aims" WHERE "id"=%(id)s;
 
@@ -42,7 +79,7 @@ SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at,
     SELECT id, title, description, created_at, updated_at FROM aims WHERE id = %(id)s FOR NO KEY UPDATE
 ),
 taken AS (
-    SELECT t.id FROM aims t WHERE false
+    SELECT t.id FROM aims t WHERE false AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = NULL AND t.id <> %(id)s
 ),
 updated AS (
     UPDATE aims t SET title = %(title)s::text, description = %(description)s::text, updated_at = now() FROM held h
@@ -57,34 +94,92 @@ SELECT (SELECT id FROM taken LIMIT 1), id, title, description, created_at, updat
 
 /* useraim aims.users (lock_far) */ SELECT useraim_lock_users(%(ids)s::uuid[]);
 
-/* useraim aims.users (lock_links) */ SELECT useraim_lock_aim_links(%(source)s, %(far)s::uuid[]);
+/* useraim aims.users (lock_links) */ SELECT useraim_lock_aim_links(%(source)s,%(far)s::uuid[]);
 
 /* useraim aims.users.append */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
-refused (reason, user_id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(m.joined_at, w.joined_at, now()), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.role, w.role, 'member')
+    FROM (SELECT user_id, joined_at, permissions, role FROM user_aims WHERE aim_id = %(source)s) m
+    FULL JOIN wanted w ON w.user_id = m.user_id
+    WHERE w.user_id IS NOT NULL OR NOT false
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
     SELECT 'far', w.user_id FROM wanted w LEFT JOIN users f ON f.id = w.user_id WHERE f.id IS NULL
+    UNION ALL
+    SELECT 'held', m.user_id FROM user_aims m
+    WHERE false AND m.aim_id = %(source)s AND m.user_id = ANY (%(far)s::uuid[])
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."user_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."aim_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "aim_id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
-
+removed AS (
+    DELETE FROM user_aims m
+    WHERE false AND m.aim_id = %(source)s
+        AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.user_id = m.user_id)
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING m.user_id
+),
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
+    SELECT s.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = w.user_id
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.user_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO NOTHING
     RETURNING m.user_id, (xmax = 0) AS inserted
 )
-SELECT reason AS outcome, user_id FROM refused
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
-;
+UNION ALL
+SELECT 'removed', user_id FROM removed;
 
-/* useraim aims.users.clear */ DELETE FROM "user_aims" WHERE "aim_id"=%(source)s RETURNING "user_id";
+/* useraim aims.users.clear */ WITH ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims
+    WHERE aim_id = %(source)s AND NOT (true OR user_id = ANY (%(far)s::uuid[]))
+),
 
-/* useraim aims.users.common */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=ANY(ARRAY((SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(sources)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "name","id";
+refused (reason, id) AS MATERIALIZED (
+    SELECT NULL, NULL::uuid WHERE false
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."user_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."aim_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "aim_id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
+),
+removed AS (
+    DELETE FROM user_aims
+    WHERE aim_id = %(source)s AND (true OR user_id = ANY (%(far)s::uuid[]))
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING user_id
+)
+SELECT reason AS outcome, id FROM refused
+UNION ALL
+SELECT 'removed', user_id FROM removed;
+
+/* useraim aims.users.common */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=ANY(ARRAY((SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(sources)s::uuid[]) AND "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "joined_at">=%(link_joined_from)s::timestamptz AND "joined_at"<%(link_joined_before)s::timestamptz GROUP BY "user_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "name","id";
 
 /* useraim aims.users.count */ SELECT uuid_send("m"."aim_id"),COUNT(*) FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."aim_id";
 
@@ -93,15 +188,34 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
 /* useraim aims.users.create */ WITH new (id, name, email) AS MATERIALIZED (
     SELECT n.id, name, email FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_name)s::text[]), pg_catalog.unnest(%(new_email)s::text[])) AS n (id, name, email)
 ),
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims WHERE aim_id = %(source)s
+    UNION ALL
+    SELECT %(source)s::uuid, n.id, %(joined_at)s::timestamptz, %(permissions)s::text[], %(role)s::text FROM new n
+),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'users_pkey', t.id FROM users t WHERE t.id = ANY (%(ids)s::uuid[])
     UNION ALL
-SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default")
-UNION ALL
-SELECT 'users_email_key', n.id FROM new n
-WHERE LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") WHERE true
     UNION ALL
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+    SELECT 'users_email_key', n.id FROM new n
+    WHERE true AND LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    UNION ALL
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."user_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."aim_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "aim_id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 added AS (
     INSERT INTO users (id, name, email)
@@ -109,10 +223,12 @@ added AS (
     RETURNING id, name, email, created_at, updated_at
 ),
 linked AS (
-    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at) SELECT a.id, %(source)s::uuid, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a  ORDER BY a.id
+    INSERT INTO user_aims AS m (aim_id, user_id, role, permissions, joined_at)
+    SELECT s.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a JOIN aims s ON s.id = %(source)s ORDER BY a.id
     RETURNING m.user_id, m.role, m.permissions, m.joined_at
 )
-SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at FROM (added a JOIN linked m ON m.user_id = a.id) FULL JOIN refused r ON false;
+SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at
+FROM (added a JOIN linked m ON m.user_id = a.id) FULL JOIN refused r ON false;
 
 /* useraim aims.users.direct_control */ WITH held (id) AS MATERIALIZED (
     SELECT user_id FROM user_aims WHERE aim_id = %(source)s
@@ -123,6 +239,15 @@ kept (id, name, email) AS MATERIALIZED (
 new (id, name, email) AS MATERIALIZED (
     SELECT n.id, name, email FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_name)s::text[]), pg_catalog.unnest(%(new_email)s::text[])) AS n (id, name, email)
 ),
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims
+    WHERE aim_id = %(source)s AND user_id IN (SELECT id FROM kept)
+    UNION ALL
+    SELECT %(source)s::uuid, n.id, now(), '{}', 'member' FROM new n
+),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s)
     UNION ALL
@@ -132,16 +257,27 @@ refused (reason, id) AS MATERIALIZED (
     UNION ALL
     SELECT 'users_pkey', f.id FROM users f WHERE f.id = ANY (%(ids)s::uuid[])
     UNION ALL
-SELECT 'users_email_key', f.id
-FROM users f JOIN (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
-    ON LOWER(LOWER("f"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") AND f.id <> w.id
+    SELECT 'users_email_key', f.id
+    FROM users f JOIN (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
+        ON LOWER(LOWER("f"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") AND f.id <> w.id
+    WHERE true
+    UNION ALL
+    SELECT 'users_email_key', w.id
+    FROM (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
+    WHERE true AND LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") IN (
+        SELECT LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") FROM (SELECT email FROM new UNION ALL SELECT email FROM kept) w
+        GROUP BY LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1
+    )
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
 UNION ALL
-SELECT 'users_email_key', w.id
-FROM (SELECT id, email FROM new UNION ALL SELECT id, email FROM kept) w
-WHERE LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") IN (
-    SELECT LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") FROM (SELECT email FROM new UNION ALL SELECT email FROM kept) w
-    GROUP BY LOWER(LOWER("w"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1
-)
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."user_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."aim_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "aim_id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 removed AS (
     DELETE FROM users WHERE id IN (SELECT id FROM held EXCEPT SELECT id FROM kept)
@@ -159,7 +295,8 @@ created AS (
     RETURNING id
 ),
 added AS (
-    INSERT INTO user_aims AS m (user_id, aim_id) SELECT c.id, %(source)s::uuid FROM created c  ORDER BY c.id
+    INSERT INTO user_aims AS m (aim_id, user_id)
+    SELECT s.id, c.id FROM created c JOIN aims s ON s.id = %(source)s ORDER BY c.id
     RETURNING m.user_id AS id
 )
 SELECT reason AS outcome, id FROM refused
@@ -170,7 +307,7 @@ SELECT 'updated', id FROM updated
 UNION ALL
 SELECT 'added', id FROM added;
 
-/* useraim aims.users.has */ SELECT EXISTS (SELECT 1 FROM "user_aims" "m" WHERE "m"."aim_id"=%(source)s AND "m"."user_id"=%(far)s);
+/* useraim aims.users.has */ SELECT EXISTS (SELECT 1 FROM "user_aims" "m" WHERE "m"."aim_id"=%(source)s AND "m"."user_id"=%(far)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz);
 
 /* useraim aims.users.load */ WITH links (source, far, role, permissions, joined_at, place) AS MATERIALIZED (
 SELECT "n"."aim_id","n"."user_id","n"."role","n"."permissions","n"."joined_at","n"."place" FROM (SELECT "m"."aim_id","m"."user_id","m"."role","m"."permissions","m"."joined_at",ROW_NUMBER() OVER(PARTITION BY "m"."aim_id" ORDER BY "f"."created_at" DESC,"m"."user_id" DESC) "place" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz) "n" WHERE "n"."place">%(offset)s::bigint AND "n"."place"<=COALESCE(%(last)s::bigint,"n"."place")
@@ -188,32 +325,84 @@ ORDER BY r.place ASC NULLS FIRST, r.far ASC;
 
 /* useraim aims.users.page */ SELECT "m"."role","m"."permissions","m"."joined_at","f"."id","f"."name","f"."email","f"."created_at","f"."updated_at" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=%(source)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz AND ("f"."created_at","m"."user_id")<(%(place_0)s::timestamptz,%(place_1)s::uuid) ORDER BY "f"."created_at" DESC,"m"."user_id" DESC LIMIT %(limit)s::bigint;
 
-/* useraim aims.users.remove */ DELETE FROM "user_aims" WHERE "aim_id"=%(source)s AND "user_id"=ANY(%(far)s::uuid[]) RETURNING "user_id";
+/* useraim aims.users.remove */ WITH ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT aim_id, user_id, joined_at, permissions, role FROM user_aims
+    WHERE aim_id = %(source)s AND NOT (false OR user_id = ANY (%(far)s::uuid[]))
+),
+
+refused (reason, id) AS MATERIALIZED (
+    SELECT NULL, NULL::uuid WHERE false
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."user_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."aim_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "aim_id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
+),
+removed AS (
+    DELETE FROM user_aims
+    WHERE aim_id = %(source)s AND (false OR user_id = ANY (%(far)s::uuid[]))
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING user_id
+)
+SELECT reason AS outcome, id FROM refused
+UNION ALL
+SELECT 'removed', user_id FROM removed;
 
 /* useraim aims.users.replace */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
-refused (reason, user_id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(m.joined_at, w.joined_at, now()), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.role, w.role, 'member')
+    FROM (SELECT user_id, joined_at, permissions, role FROM user_aims WHERE aim_id = %(source)s) m
+    FULL JOIN wanted w ON w.user_id = m.user_id
+    WHERE w.user_id IS NOT NULL OR NOT true
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM aims WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
     SELECT 'far', w.user_id FROM wanted w LEFT JOIN users f ON f.id = w.user_id WHERE f.id IS NULL
+    UNION ALL
+    SELECT 'held', m.user_id FROM user_aims m
+    WHERE false AND m.aim_id = %(source)s AND m.user_id = ANY (%(far)s::uuid[])
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."user_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."aim_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "aim_id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 removed AS (
-    DELETE FROM user_aims m WHERE aim_id = %(source)s
+    DELETE FROM user_aims m
+    WHERE true AND m.aim_id = %(source)s
         AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.user_id = m.user_id)
         AND NOT EXISTS (SELECT 1 FROM refused)
-    RETURNING user_id
+    RETURNING m.user_id
 ),
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
+    SELECT s.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = w.user_id
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.user_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO NOTHING
     RETURNING m.user_id, (xmax = 0) AS inserted
 )
-SELECT reason AS outcome, user_id FROM refused
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
 UNION ALL
@@ -222,24 +411,48 @@ SELECT 'removed', user_id FROM removed;
 /* useraim aims.users.update */ WITH wanted (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT %(source)s::uuid, w.user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
-absent AS MATERIALIZED (
-    SELECT w.user_id FROM wanted w
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.user_id, m.user_id), coalesce(w.joined_at, m.joined_at, now()), coalesce(w.permissions, m.permissions, '{}'), coalesce(w.role, m.role, 'member')
+    FROM (SELECT user_id, joined_at, permissions, role FROM user_aims WHERE aim_id = %(source)s) m
+    FULL JOIN wanted w ON w.user_id = m.user_id
+    WHERE w.user_id IS NOT NULL OR NOT false
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'absent', w.user_id FROM wanted w
     LEFT JOIN user_aims m ON m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
     WHERE m.role IS NULL
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."user_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."aim_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "aim_id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 updated AS (
     UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
     WHERE m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
-        AND NOT EXISTS (SELECT 1 FROM absent) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+        AND NOT EXISTS (SELECT 1 FROM refused) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
     RETURNING m.user_id
 )
-SELECT 'absent' AS outcome, user_id FROM absent
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT 'updated', user_id FROM updated;
 
-/* useraim user_aims.as_before */ SELECT pg_catalog.set_config('enable_seqscan', pg_catalog.current_setting('useraim.enable_seqscan'), true);
+/* useraim aims.users.version */ SELECT encode(sha256(convert_to(
+    coalesce(string_agg(ROW(m.user_id, m.role, m.permissions, extract(epoch FROM m.joined_at))::text, ',' ORDER BY m.user_id), ''), getdatabaseencoding()
+)), 'hex') AS version
+FROM user_aims m WHERE m.aim_id = %(source)s;
 
-/* useraim user_aims.by_key */ SELECT pg_catalog.set_config('useraim.enable_seqscan', pg_catalog.current_setting('enable_seqscan'), true), pg_catalog.set_config('enable_seqscan', 'off', true);
+/* useraim user_aims.as_before */ SELECT pg_catalog.set_config('enable_seqscan',pg_catalog.current_setting('useraim.enable_seqscan'),true);
+
+/* useraim user_aims.by_key */ SELECT pg_catalog.set_config('useraim.enable_seqscan',pg_catalog.current_setting('enable_seqscan'),true),pg_catalog.set_config('enable_seqscan','off',true);
 
 /* useraim user_aims.count */ SELECT COUNT(*) FROM "user_aims" WHERE "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz);
 
@@ -261,8 +474,7 @@ FROM (SELECT 1) AS one LEFT JOIN added ON true;
 WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
 RETURNING m.user_id, m.aim_id;
 
-/* useraim user_aims.find_many */ SELECT m.user_id, m.aim_id, m.role, m.permissions, m.joined_at FROM unnest(%(user_ids)s::uuid[], %(aim_ids)s::uuid[]) AS w (user_id, aim_id)
-JOIN user_aims m ON m.user_id = w.user_id AND m.aim_id = w.aim_id;
+/* useraim user_aims.find_many */ SELECT "m"."user_id","m"."aim_id","m"."role","m"."permissions","m"."joined_at" FROM unnest(%(user_ids)s::uuid[], %(aim_ids)s::uuid[]) AS "w" (user_id, aim_id) JOIN "user_aims" "m" ON "m"."user_id"="w"."user_id" AND "m"."aim_id"="w"."aim_id";
 
 /* useraim user_aims.get */ SELECT "user_id","aim_id","role","permissions","joined_at" FROM "user_aims" WHERE "user_id"=%(user_id)s AND "aim_id"=%(aim_id)s;
 
@@ -270,8 +482,13 @@ JOIN user_aims m ON m.user_id = w.user_id AND m.aim_id = w.aim_id;
     SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
 ),
 updated AS (
-    UPDATE user_aims m SET permissions = m.permissions OPERATOR(pg_catalog.||) ARRAY(SELECT p FROM pg_catalog.unnest(%(permissions)s::text[]) WITH ORDINALITY AS g (p, n) WHERE p <> ALL (m.permissions) ORDER BY n) FROM held h
-    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND NOT h.permissions OPERATOR(pg_catalog.@>) %(permissions)s::text[]
+    UPDATE user_aims m SET permissions = m.permissions OPERATOR(pg_catalog.||) ARRAY(
+        SELECT p FROM pg_catalog.unnest(%(permissions)s::text[]) WITH ORDINALITY AS g (p, n)
+        WHERE p <> ALL (m.permissions) ORDER BY n
+    )
+    FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id
+        AND NOT h.permissions OPERATOR(pg_catalog.@>) %(permissions)s::text[]
     RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
 )
 SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
@@ -312,28 +529,39 @@ refused (reason, user_id, aim_id) AS MATERIALIZED (
     UNION
     SELECT 'aims', NULL::uuid, w.aim_id
     FROM wanted w LEFT JOIN aims a ON a.id = w.aim_id WHERE a.id IS NULL
+    UNION ALL
+    SELECT 'held', m.user_id, m.aim_id FROM user_aims m JOIN wanted w USING (user_id, aim_id) WHERE false
 ),
-
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
     SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = w.user_id
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.user_id, w.aim_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id, m.aim_id) IN (SELECT user_id, aim_id FROM ROWS FROM (pg_catalog.unnest(%(user_ids)s::uuid[]), pg_catalog.unnest(%(aim_ids)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.user_id, m.aim_id, (xmax = 0) AS inserted
 )
 SELECT reason AS outcome, user_id, aim_id FROM refused
 UNION ALL
-SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id, aim_id FROM put
-;
+SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id, aim_id FROM put;
 
 /* useraim user_aims.revoke */ WITH held AS MATERIALIZED (
     SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
 ),
 updated AS (
-    UPDATE user_aims m SET permissions = ARRAY(SELECT p FROM pg_catalog.unnest(m.permissions) WITH ORDINALITY AS g (p, n) WHERE p <> ALL (%(permissions)s::text[]) ORDER BY n) FROM held h
-    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND h.permissions OPERATOR(pg_catalog.&&) %(permissions)s::text[]
+    UPDATE user_aims m SET permissions = ARRAY(
+        SELECT p FROM pg_catalog.unnest(m.permissions) WITH ORDINALITY AS g (p, n)
+        WHERE p <> ALL (%(permissions)s::text[]) ORDER BY n
+    )
+    FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id
+        AND h.permissions OPERATOR(pg_catalog.&&) %(permissions)s::text[]
     RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
 )
 SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
@@ -345,7 +573,8 @@ SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT 
 ),
 updated AS (
     UPDATE user_aims m SET role = %(role)s::text, permissions = %(permissions)s::text[], joined_at = %(joined_at)s::timestamptz FROM held h
-    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id AND h.role = %(if_role)s AND (h.role OPERATOR(pg_catalog.<>) %(role)s::text OR h.permissions OPERATOR(pg_catalog.<>) %(permissions)s::text[] OR h.joined_at OPERATOR(pg_catalog.<>) %(joined_at)s::timestamptz)
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id
+        AND (%(if_role)s::text IS NULL OR h.role = %(if_role)s) AND (h.role OPERATOR(pg_catalog.<>) %(role)s::text OR h.permissions OPERATOR(pg_catalog.<>) %(permissions)s::text[] OR h.joined_at OPERATOR(pg_catalog.<>) %(joined_at)s::timestamptz)
     RETURNING m.user_id, m.aim_id, m.role, m.permissions, m.joined_at
 )
 SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
@@ -356,34 +585,92 @@ SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT 
 
 /* useraim users.aims (lock_far) */ SELECT useraim_lock_aims(%(ids)s::uuid[]);
 
-/* useraim users.aims (lock_links) */ SELECT useraim_lock_user_links(%(source)s, %(far)s::uuid[]);
+/* useraim users.aims (lock_links) */ SELECT useraim_lock_user_links(%(source)s,%(far)s::uuid[]);
 
 /* useraim users.aims.append */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
 ),
-refused (reason, aim_id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(m.joined_at, w.joined_at, now()), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.role, w.role, 'member')
+    FROM (SELECT aim_id, joined_at, permissions, role FROM user_aims WHERE user_id = %(source)s) m
+    FULL JOIN wanted w ON w.aim_id = m.aim_id
+    WHERE w.aim_id IS NOT NULL OR NOT false
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
     SELECT 'far', w.aim_id FROM wanted w LEFT JOIN aims f ON f.id = w.aim_id WHERE f.id IS NULL
+    UNION ALL
+    SELECT 'held', m.aim_id FROM user_aims m
+    WHERE false AND m.user_id = %(source)s AND m.aim_id = ANY (%(far)s::uuid[])
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."aim_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."user_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "user_id" FROM "after" WHERE "user_id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
-
+removed AS (
+    DELETE FROM user_aims m
+    WHERE false AND m.user_id = %(source)s
+        AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.aim_id = m.aim_id)
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING m.aim_id
+),
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = %(source)s::uuid
+    SELECT s.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = %(source)s::uuid
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.aim_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO NOTHING
     RETURNING m.aim_id, (xmax = 0) AS inserted
 )
-SELECT reason AS outcome, aim_id FROM refused
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
-;
+UNION ALL
+SELECT 'removed', aim_id FROM removed;
 
-/* useraim users.aims.clear */ DELETE FROM "user_aims" WHERE "user_id"=%(source)s RETURNING "aim_id";
+/* useraim users.aims.clear */ WITH ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims
+    WHERE user_id = %(source)s AND NOT (true OR aim_id = ANY (%(far)s::uuid[]))
+),
 
-/* useraim users.aims.common */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=ANY(ARRAY((SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(sources)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "title","id";
+refused (reason, id) AS MATERIALIZED (
+    SELECT NULL, NULL::uuid WHERE false
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."aim_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."user_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "user_id" FROM "after" WHERE "user_id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
+),
+removed AS (
+    DELETE FROM user_aims
+    WHERE user_id = %(source)s AND (true OR aim_id = ANY (%(far)s::uuid[]))
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING aim_id
+)
+SELECT reason AS outcome, id FROM refused
+UNION ALL
+SELECT 'removed', aim_id FROM removed;
+
+/* useraim users.aims.common */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=ANY(ARRAY((SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(sources)s::uuid[]) AND "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "joined_at">=%(link_joined_from)s::timestamptz AND "joined_at"<%(link_joined_before)s::timestamptz GROUP BY "aim_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "title","id";
 
 /* useraim users.aims.count */ SELECT uuid_send("m"."user_id"),COUNT(*) FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."user_id";
 
@@ -392,11 +679,34 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
 /* useraim users.aims.create */ WITH new (id, title, description) AS MATERIALIZED (
     SELECT n.id, title, description FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_title)s::text[]), pg_catalog.unnest(%(new_description)s::text[])) AS n (id, title, description)
 ),
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims WHERE user_id = %(source)s
+    UNION ALL
+    SELECT %(source)s::uuid, n.id, %(joined_at)s::timestamptz, %(permissions)s::text[], %(role)s::text FROM new n
+),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'aims_pkey', t.id FROM aims t WHERE t.id = ANY (%(ids)s::uuid[])
-    
     UNION ALL
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+    SELECT 'aims_title_key', t.id FROM aims t JOIN new n ON LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") WHERE false
+    UNION ALL
+    SELECT 'aims_title_key', n.id FROM new n
+    WHERE false AND LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."title" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    UNION ALL
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."aim_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."user_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "user_id" FROM "after" WHERE "user_id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 added AS (
     INSERT INTO aims (id, title, description)
@@ -404,10 +714,12 @@ added AS (
     RETURNING id, title, description, created_at, updated_at
 ),
 linked AS (
-    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at) SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a JOIN users u ON u.id = %(source)s ORDER BY a.id
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT s.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM added a JOIN users s ON s.id = %(source)s ORDER BY a.id
     RETURNING m.aim_id, m.role, m.permissions, m.joined_at
 )
-SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at FROM (added a JOIN linked m ON m.aim_id = a.id) FULL JOIN refused r ON false;
+SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at, a.updated_at, m.role, m.permissions, m.joined_at
+FROM (added a JOIN linked m ON m.aim_id = a.id) FULL JOIN refused r ON false;
 
 /* useraim users.aims.direct_control */ WITH held (id) AS MATERIALIZED (
     SELECT aim_id FROM user_aims WHERE user_id = %(source)s
@@ -418,6 +730,15 @@ kept (id, title, description) AS MATERIALIZED (
 new (id, title, description) AS MATERIALIZED (
     SELECT n.id, title, description FROM ROWS FROM (pg_catalog.unnest(%(ids)s::uuid[]), pg_catalog.unnest(%(new_title)s::text[]), pg_catalog.unnest(%(new_description)s::text[])) AS n (id, title, description)
 ),
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims
+    WHERE user_id = %(source)s AND aim_id IN (SELECT id FROM kept)
+    UNION ALL
+    SELECT %(source)s::uuid, n.id, now(), '{}', 'member' FROM new n
+),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s)
     UNION ALL
@@ -426,7 +747,28 @@ refused (reason, id) AS MATERIALIZED (
     WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.id = k.id)
     UNION ALL
     SELECT 'aims_pkey', f.id FROM aims f WHERE f.id = ANY (%(ids)s::uuid[])
-    
+    UNION ALL
+    SELECT 'aims_title_key', f.id
+    FROM aims f JOIN (SELECT id, title FROM new UNION ALL SELECT id, title FROM kept) w
+        ON LOWER(LOWER("f"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER("w"."title" COLLATE "C") COLLATE "default") AND f.id <> w.id
+    WHERE false
+    UNION ALL
+    SELECT 'aims_title_key', w.id
+    FROM (SELECT id, title FROM new UNION ALL SELECT id, title FROM kept) w
+    WHERE false AND LOWER(LOWER("w"."title" COLLATE "C") COLLATE "default") IN (
+        SELECT LOWER(LOWER("w"."title" COLLATE "C") COLLATE "default") FROM (SELECT title FROM new UNION ALL SELECT title FROM kept) w
+        GROUP BY LOWER(LOWER("w"."title" COLLATE "C") COLLATE "default") HAVING count(*) > 1
+    )
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."aim_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."user_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "user_id" FROM "after" WHERE "user_id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 removed AS (
     DELETE FROM aims WHERE id IN (SELECT id FROM held EXCEPT SELECT id FROM kept)
@@ -444,7 +786,8 @@ created AS (
     RETURNING id
 ),
 added AS (
-    INSERT INTO user_aims AS m (user_id, aim_id) SELECT u.id, c.id FROM created c JOIN users u ON u.id = %(source)s ORDER BY c.id
+    INSERT INTO user_aims AS m (user_id, aim_id)
+    SELECT s.id, c.id FROM created c JOIN users s ON s.id = %(source)s ORDER BY c.id
     RETURNING m.aim_id AS id
 )
 SELECT reason AS outcome, id FROM refused
@@ -455,7 +798,7 @@ SELECT 'updated', id FROM updated
 UNION ALL
 SELECT 'added', id FROM added;
 
-/* useraim users.aims.has */ SELECT EXISTS (SELECT 1 FROM "user_aims" "m" WHERE "m"."user_id"=%(source)s AND "m"."aim_id"=%(far)s);
+/* useraim users.aims.has */ SELECT EXISTS (SELECT 1 FROM "user_aims" "m" WHERE "m"."user_id"=%(source)s AND "m"."aim_id"=%(far)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz);
 
 /* useraim users.aims.load */ WITH links (source, far, role, permissions, joined_at, place) AS MATERIALIZED (
 SELECT "n"."user_id","n"."aim_id","n"."role","n"."permissions","n"."joined_at","n"."place" FROM (SELECT "m"."user_id","m"."aim_id","m"."role","m"."permissions","m"."joined_at",ROW_NUMBER() OVER(PARTITION BY "m"."user_id" ORDER BY "f"."created_at" DESC,"m"."aim_id" DESC) "place" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz) "n" WHERE "n"."place">%(offset)s::bigint AND "n"."place"<=COALESCE(%(last)s::bigint,"n"."place")
@@ -473,32 +816,84 @@ ORDER BY r.place ASC NULLS FIRST, r.far ASC;
 
 /* useraim users.aims.page */ SELECT "m"."role","m"."permissions","m"."joined_at","f"."id","f"."title","f"."description","f"."created_at","f"."updated_at" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=%(source)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz AND ("f"."created_at","m"."aim_id")<(%(place_0)s::timestamptz,%(place_1)s::uuid) ORDER BY "f"."created_at" DESC,"m"."aim_id" DESC LIMIT %(limit)s::bigint;
 
-/* useraim users.aims.remove */ DELETE FROM "user_aims" WHERE "user_id"=%(source)s AND "aim_id"=ANY(%(far)s::uuid[]) RETURNING "aim_id";
+/* useraim users.aims.remove */ WITH ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims
+    WHERE user_id = %(source)s AND NOT (false OR aim_id = ANY (%(far)s::uuid[]))
+),
+
+refused (reason, id) AS MATERIALIZED (
+    SELECT NULL, NULL::uuid WHERE false
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."aim_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."user_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "user_id" FROM "after" WHERE "user_id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
+),
+removed AS (
+    DELETE FROM user_aims
+    WHERE user_id = %(source)s AND (false OR aim_id = ANY (%(far)s::uuid[]))
+        AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING aim_id
+)
+SELECT reason AS outcome, id FROM refused
+UNION ALL
+SELECT 'removed', aim_id FROM removed;
 
 /* useraim users.aims.replace */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
 ),
-refused (reason, aim_id) AS MATERIALIZED (
-    SELECT 'source', %(source)s::uuid WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(m.joined_at, w.joined_at, now()), coalesce(m.permissions, w.permissions, '{}'), coalesce(m.role, w.role, 'member')
+    FROM (SELECT aim_id, joined_at, permissions, role FROM user_aims WHERE user_id = %(source)s) m
+    FULL JOIN wanted w ON w.aim_id = m.aim_id
+    WHERE w.aim_id IS NOT NULL OR NOT true
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'source', %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE id = %(source)s FOR KEY SHARE)
     UNION ALL
     SELECT 'far', w.aim_id FROM wanted w LEFT JOIN aims f ON f.id = w.aim_id WHERE f.id IS NULL
+    UNION ALL
+    SELECT 'held', m.aim_id FROM user_aims m
+    WHERE false AND m.user_id = %(source)s AND m.aim_id = ANY (%(far)s::uuid[])
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."aim_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."user_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "user_id" FROM "after" WHERE "user_id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 removed AS (
-    DELETE FROM user_aims m WHERE user_id = %(source)s
+    DELETE FROM user_aims m
+    WHERE true AND m.user_id = %(source)s
         AND NOT EXISTS (SELECT 1 FROM wanted w WHERE w.aim_id = m.aim_id)
         AND NOT EXISTS (SELECT 1 FROM refused)
-    RETURNING aim_id
+    RETURNING m.aim_id
 ),
 put AS (
     INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users u ON u.id = %(source)s::uuid
+    SELECT s.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = %(source)s::uuid
     WHERE NOT EXISTS (SELECT 1 FROM refused)
     ORDER BY w.aim_id
-    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
-    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL) THEN excluded.joined_at ELSE m.joined_at END
+    ON CONFLICT (user_id, aim_id) DO NOTHING
     RETURNING m.aim_id, (xmax = 0) AS inserted
 )
-SELECT reason AS outcome, aim_id FROM refused
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
 UNION ALL
@@ -507,32 +902,58 @@ SELECT 'removed', aim_id FROM removed;
 /* useraim users.aims.update */ WITH wanted (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
     SELECT %(source)s::uuid, w.aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
 ),
-absent AS MATERIALIZED (
-    SELECT w.aim_id FROM wanted w
+ruled (id) AS (
+    SELECT %(source)s::uuid
+),
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT %(source)s::uuid, coalesce(w.aim_id, m.aim_id), coalesce(w.joined_at, m.joined_at, now()), coalesce(w.permissions, m.permissions, '{}'), coalesce(w.role, m.role, 'member')
+    FROM (SELECT aim_id, joined_at, permissions, role FROM user_aims WHERE user_id = %(source)s) m
+    FULL JOIN wanted w ON w.aim_id = m.aim_id
+    WHERE w.aim_id IS NOT NULL OR NOT false
+),
+refused (reason, id) AS MATERIALIZED (
+    SELECT 'absent', w.aim_id FROM wanted w
     LEFT JOIN user_aims m ON m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
     WHERE m.role IS NULL
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."aim_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."user_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "user_id" FROM "after" WHERE "user_id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."user_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 updated AS (
     UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
     WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
-        AND NOT EXISTS (SELECT 1 FROM absent) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+        AND NOT EXISTS (SELECT 1 FROM refused) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
     RETURNING m.aim_id
 )
-SELECT 'absent' AS outcome, aim_id FROM absent
+SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT 'updated', aim_id FROM updated;
+
+/* useraim users.aims.version */ SELECT encode(sha256(convert_to(
+    coalesce(string_agg(ROW(m.aim_id, m.role, m.permissions, extract(epoch FROM m.joined_at))::text, ',' ORDER BY m.aim_id), ''), getdatabaseencoding()
+)), 'hex') AS version
+FROM user_aims m WHERE m.user_id = %(source)s;
 
 /* useraim users.count */ SELECT COUNT(*) FROM "users" WHERE "id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id"=ANY(%(where0_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "user_id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id"=ANY(%(where0_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(where1_ids)s::uuid[]));
 
 /* useraim users.create */ WITH added AS (
     INSERT INTO users (id, name, email)
-    SELECT %(id)s, %(name)s, %(email)s WHERE NOT EXISTS (SELECT id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
+    SELECT %(id)s, %(name)s, %(email)s
+    WHERE NOT (false AND EXISTS (SELECT 1 FROM users WHERE id = %(id)s))
+        AND NOT (true AND EXISTS (SELECT 1 FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")))
     ON CONFLICT  DO NOTHING
     RETURNING id, name, email, created_at, updated_at
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM users WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN (SELECT id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM users t WHERE true AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
     id, name, email, created_at, updated_at
 FROM (SELECT 1) AS one LEFT JOIN added ON true;
 
@@ -542,10 +963,10 @@ FROM (SELECT 1) AS one LEFT JOIN added ON true;
 refused (reason, id) AS MATERIALIZED (
     SELECT 'users_pkey', t.id FROM users t WHERE t.id = ANY (%(ids)s::uuid[])
     UNION ALL
-SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default")
-UNION ALL
-SELECT 'users_email_key', n.id FROM new n
-WHERE LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
+    SELECT 'users_email_key', t.id FROM users t JOIN new n ON LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") WHERE true
+    UNION ALL
+    SELECT 'users_email_key', n.id FROM new n
+    WHERE true AND LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") IN (SELECT LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") FROM new n GROUP BY LOWER(LOWER("n"."email" COLLATE "C") COLLATE "default") HAVING count(*) > 1)
 ),
 added AS (
     INSERT INTO users (id, name, email)
@@ -556,12 +977,40 @@ SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.upda
 
 /* useraim users.delete */ DELETE FROM "users" WHERE "id"=%(id)s RETURNING "id";
 
-/* useraim users.delete_many */ DELETE FROM "users" WHERE "id"=ANY(%(ids)s::uuid[]) RETURNING "id";
+/* useraim users.delete (hold) */ SELECT 1 FROM "users" WHERE "id"=%(id)s FOR UPDATE;
 
-/* useraim users.ensure */ INSERT INTO users (id, email, name)
-SELECT %(id)s, %(email)s, %(name)s WHERE NOT EXISTS (SELECT 1 FROM users u WHERE LOWER(LOWER("u"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
-ON CONFLICT DO NOTHING
-RETURNING id;
+/* useraim users.delete (lock) */ SELECT useraim_lock_aims(ARRAY((SELECT DISTINCT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(ids)s::uuid[]) ORDER BY "aim_id")));
+
+/* useraim users.delete_many */ WITH ruled (id) AS MATERIALIZED (
+    SELECT DISTINCT aim_id FROM user_aims WHERE user_id = ANY (%(ids)s::uuid[])
+),
+after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
+    SELECT user_id, aim_id, joined_at, permissions, role FROM user_aims
+    WHERE aim_id = ANY (ARRAY(SELECT id FROM ruled)) AND user_id <> ALL (%(ids)s::uuid[])
+),
+
+refused (reason, id) AS MATERIALIZED (
+    SELECT NULL, NULL::uuid WHERE false
+    UNION ALL
+SELECT pg_catalog.concat('rule 0 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
+UNION ALL
+SELECT pg_catalog.concat('rule 1 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must1_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must1_count)s::bigint)
+UNION ALL
+SELECT pg_catalog.concat('rule 2 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id" AND "after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz))),"r"."id" FROM "ruled" "r" WHERE NOT NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE ("after"."role"=ANY(%(must2_roles)s::text[]) AND "after"."permissions" OPERATOR(pg_catalog.@>) %(must2_permissions)s::text[] AND "after"."joined_at">=%(must2_joined_from)s::timestamptz AND "after"."joined_at"<%(must2_joined_before)s::timestamptz AND "after"."user_id"=ANY(%(must2_ids)s::uuid[]) AND "after"."aim_id"="r"."id"))
+UNION ALL
+SELECT pg_catalog.concat('rule 3 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT ("r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[]) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint) AND "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "aim_id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must3_ids)s::uuid[])) GROUP BY "aim_id" HAVING COUNT(*)=%(must3_count)s::bigint))
+UNION ALL
+SELECT pg_catalog.concat('rule 4 ',((SELECT COUNT(*) FROM "after" WHERE "after"."aim_id"="r"."id"))),"r"."id" FROM "ruled" "r" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
+),
+deleted AS (
+    DELETE FROM users WHERE id = ANY (%(ids)s::uuid[]) AND NOT EXISTS (SELECT 1 FROM refused)
+    RETURNING id
+)
+SELECT reason AS outcome, id FROM refused
+UNION ALL
+SELECT 'deleted', id FROM deleted;
+
+/* useraim users.ensure */ INSERT INTO "users" ("id","email","name") SELECT %(id)s,%(email)s,%(name)s WHERE NOT EXISTS (SELECT 1 FROM "users" WHERE LOWER(LOWER("email" COLLATE "C") COLLATE "default")=LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) ON CONFLICT DO NOTHING RETURNING "id";
 
 /* useraim users.ensure (found) */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE LOWER(LOWER("email" COLLATE "C") COLLATE "default")=LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default");
 
@@ -622,7 +1071,7 @@ SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM scores s JO
     SELECT id, name, email, created_at, updated_at FROM users WHERE id = %(id)s FOR NO KEY UPDATE
 ),
 taken AS (
-    SELECT t.id FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default") AND t.id <> %(id)s
+    SELECT t.id FROM users t WHERE true AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default") AND t.id <> %(id)s
 ),
 updated AS (
     UPDATE users t SET name = %(name)s::text, email = %(email)s::text, updated_at = now() FROM held h

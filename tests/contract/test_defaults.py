@@ -1,12 +1,13 @@
-"""Defaults of columns stand in the migrations, and again in memberships.ATTRIBUTES for rows that leave them out."""
+"""Defaults of columns stand in the migrations, and again in ATTRIBUTES for rows that leave them out."""
 
 from typing import Any
 
 import psycopg
 import pytest
 
-from useraim.relation import memberships
-from useraim.relation.tables import AIMS, LINK_COLUMNS, USERS, columns
+from useraim.relation.attributes import ATTRIBUTES
+from useraim.relation.declaration import columns
+from useraim.relation.tables import AIMS, USER_AIMS, USERS
 from useraim.values import UserAim
 
 CATALOGUE = """
@@ -18,8 +19,8 @@ WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY
 
 def test_every_attribute_is_a_column_with_the_same_default(conn: psycopg.Connection[Any]) -> None:
     found = {name: (default, kind) for name, default, kind in conn.execute(CATALOGUE, ["user_aims"])}
-    assert tuple(memberships.ATTRIBUTES) == LINK_COLUMNS
-    for name, attribute in memberships.ATTRIBUTES.items():
+    assert tuple(ATTRIBUTES) == tuple(USER_AIMS.attributes)
+    for name, attribute in ATTRIBUTES.items():
         default, _ = found[name]
         same = f"SELECT {attribute.default}::{attribute.type} IS NOT DISTINCT FROM {default}"
         assert psycopg.Cursor(conn).execute(same.encode()).fetchone() == (True,)

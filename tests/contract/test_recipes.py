@@ -17,7 +17,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 
 def test_one_more_attribute_of_memberships_goes_through_every_route(tmp_path: Path, server: str) -> None:
-    for folder in ("src", "sql", "migrations", "tests"):
+    for folder in ("src", "sql", "migrations", "tests", "examples"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("pyproject.toml", "yoyo.ini"):
         shutil.copy(ROOT / file, tmp_path)

@@ -104,8 +104,8 @@ def test_literals_are_of_a_closed_list() -> None:
     literals = {literal for sql in ALL for literal in re.findall(r"'((?:[^']|'')*)'", sql)}
     words = {
         "added", "updated", "unchanged", "removed", "moved", "missing", "absent", "held", "source", "far", "users",
-        "aims", "users_pkey", "aims_pkey", "users_email_key", "member", "{}", "UTC", "enable_seqscan",
-        "useraim.enable_seqscan", "off",
+        "aims", "users_pkey", "aims_pkey", "users_email_key", "aims_title_key", "member", "{}", "UTC", "enable_seqscan",
+        "useraim.enable_seqscan", "off", "hex", ",", "", "version ", *(f"rule {number} " for number in range(5)),
     }  # fmt: skip
     assert literals <= words
 

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from tests.paging import there_and_back
-from tests.races import second_of
+from tests.waiting import second_of
 from tests.worlds import World
 from useraim import AlreadyExists, NotFound, aims, user_aims, users
 from useraim.ids import AimId

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any, cast
@@ -14,8 +13,8 @@ from psycopg.pq import TransactionStatus
 
 import useraim
 from tests.deadline import TooLong, within
-from tests.integration.test_interruptions import KINDS, At, AtAwait, Session, Setting, World, is_right, reset, session
-from useraim import Error, NewAim, aims, users
+from tests.integration.interruptions import KINDS, At, AtAwait, Session, Setting, World, is_right, reset, session
+from useraim import Error, users
 
 LONG = 20.0
 # Called here in either world, which their types keep apart.
@@ -23,15 +22,6 @@ batch: Any = useraim.batch
 preview: Any = useraim.preview
 scoped: Any = useraim.scoped
 run: Any = useraim.transaction.run
-
-
-@pytest.fixture(scope="module")
-def setting(create_database: Callable[[], str]) -> Iterator[Setting]:
-    conninfo = create_database()
-    with psycopg.connect(conninfo, autocommit=True) as other:
-        user = users.create(other, email="ana@example.org", name="Ana")
-        goals = aims.create_many(other, [NewAim(f"Goal {n}") for n in range(4)])
-        yield Setting(conninfo, other, user.id, [goal.id for goal in goals])
 
 
 def a_batch(db: Any, setting: Setting) -> Any:

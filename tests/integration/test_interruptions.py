@@ -1,214 +1,33 @@
 """However a call ends, the connection is right afterwards, or closed: every exit of the path that sends statements.
 
-Interrupts are raised at each line of the modules that send and, in tasks, at each await, also twice. Errors of the
+Interrupts are raised at each line of the two modules that send and, in tasks, at each await, also twice. Errors of the
 server are provoked in the first and in the last statement and at COMMIT; the backend is killed, the transport cut.
 """
 
 import asyncio
-import linecache
-import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from types import FrameType
-from typing import Any, Literal
-from uuid import uuid4
+from typing import Any
 
 import psycopg
 import pytest
-from psycopg.pq import PipelineStatus, TransactionStatus
-from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from tests.deadline import TooLong, within
+from tests.integration.interruptions import (
+    KINDS,
+    LONG,
+    At,
+    AtAwait,
+    Setting,
+    World,
+    is_right,
+    reset,
+    session,
+    whole_or_absent,
+)
 from tests.proxy import wire
-from useraim import AimId, NewAim, UserId, aims, users
-from useraim.core import guarded, opening, pipeline, queued, running
-
-SENDING = {module.__file__ for module in (guarded, opening, pipeline, queued, running)}
-World = Literal["sync", "async"]
-LONG = 20.0  # seconds; nothing here takes more than one
-
-
-@dataclass
-class Setting:
-    """A database with a user and aims, and a second session that looks and disturbs."""
-
-    conninfo: str
-    other: psycopg.Connection[Any]
-    user: UserId
-    goals: list[AimId]
-
-    def links(self) -> set[Any]:
-        query = "SELECT aim_id FROM user_aims WHERE user_id = %s"
-        return {id for (id,) in self.other.execute(query, [self.user])}
-
-
-@pytest.fixture(scope="module")
-def setting(create_database: Callable[[], str]) -> Iterator[Setting]:
-    conninfo = create_database()
-    with psycopg.connect(conninfo, autocommit=True) as other:
-        user = users.create(other, email="ana@example.org", name="Ana")
-        goals = aims.create_many(other, [NewAim(f"Goal {n}") for n in range(4)])
-        # Raises in the statement that writes, or not before COMMIT.
-        other.execute("""
-            CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN IF NEW.role = TG_ARGV[0] THEN RAISE EXCEPTION 'boom'; END IF; RETURN NULL; END $$;
-            CREATE CONSTRAINT TRIGGER late AFTER INSERT ON user_aims DEFERRABLE INITIALLY DEFERRED
-                FOR EACH ROW EXECUTE FUNCTION boom('late');
-            CREATE TRIGGER early AFTER INSERT ON user_aims FOR EACH ROW EXECUTE FUNCTION boom('early')""")
-        yield Setting(conninfo, other, user.id, [goal.id for goal in goals])
-
-
-@dataclass
-class Session:
-    """What a call is made on: a connection or a pool of one, sync or async, with settings that must stay."""
-
-    world: World
-    runner: asyncio.Runner
-    db: Any
-    pooled: bool
-    autocommit: bool
-
-    def __call__(self, function: Any, *args: Any, **kwargs: Any) -> Any:
-        result = function(self.db, *args, **kwargs)
-        return result if self.world == "sync" else self.runner.run(result)
-
-    def awaited(self, result: Any) -> Any:
-        return result if self.world == "sync" else self.runner.run(result)
-
-    def connection(self) -> Any:
-        return self.awaited(self.db.getconn()) if self.pooled else self.db
-
-    def __enter__(self) -> "Session":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.awaited(self.db.close())
-
-
-KINDS = ["autocommit", "transaction", "begun by the call", "pool", "pool of autocommit"]
-
-
-def session(setting: Setting, world: World, runner: asyncio.Runner, kind: str, threshold: int | None) -> Session:
-    autocommit = kind in {"autocommit", "pool of autocommit"}
-    settings: dict[str, Any] = {"autocommit": autocommit, "prepare_threshold": threshold}
-    pooled = kind.startswith("pool")
-    if pooled:
-        pool_settings: dict[str, Any] = {"kwargs": settings, "min_size": 1, "max_size": 1, "timeout": 5, "open": False}
-        pools: dict[str, Any] = {"sync": ConnectionPool, "async": AsyncConnectionPool}
-        opened = Session(world, runner, pools[world](setting.conninfo, **pool_settings), pooled, autocommit)
-        opened.awaited(opened.db.open())
-        opened.awaited(opened.db.wait())
-        return opened
-    classes: dict[str, Any] = {"sync": psycopg.Connection, "async": psycopg.AsyncConnection}
-    connecting = classes[world].connect(setting.conninfo, **settings)
-    opened = Session(world, runner, connecting if world == "sync" else runner.run(connecting), pooled, autocommit)
-    if kind == "transaction":
-        opened.awaited(opened.db.execute("SELECT 1"))
-    return opened
-
-
-def is_right(given: Session, setting: Setting) -> bool:
-    """Hold the connection to what it has to be after a call, however that ended; False when it is closed."""
-    conn = given.connection()
-    try:
-        if conn.closed:
-            assert not given.pooled, "a pool must not lend a closed connection"
-            return False
-        assert conn.autocommit == given.autocommit
-        assert conn.pgconn.pipeline_status == PipelineStatus.OFF
-        assert conn.pgconn.transaction_status != TransactionStatus.ACTIVE
-        if given.pooled:
-            assert conn.pgconn.transaction_status == TransactionStatus.IDLE
-        assert not conn.lock.locked()
-        answers = Session(given.world, given.runner, conn, False, given.autocommit)
-        if conn.pgconn.transaction_status == TransactionStatus.INERROR:
-            given.awaited(conn.rollback())
-        for _ in range(2):
-            assert answers(users.exists, uuid4()) is False
-            assert answers(users.exists, setting.user) is True
-            assert set(answers(users.aims.load, [setting.user])) == {setting.user}
-            answers(users.aims.replace, setting.user, setting.goals[:2])
-            assert {one.record.id for one in answers(users.aims.of, setting.user)} == set(setting.goals[:2])
-        given.awaited(conn.rollback())
-        return True
-    finally:
-        if given.pooled:
-            given.awaited(conn.close())
-            given.awaited(given.db.putconn(conn))
-
-
-def reset(setting: Setting) -> None:
-    users.aims.replace(setting.other, setting.user, setting.goals[:1])
-
-
-def whole_or_absent(setting: Setting, wanted: list[AimId]) -> None:
-    assert setting.links() in (set(setting.goals[:1]), set(wanted))
-
-
-class At:
-    """Raises at the n-th line that the sending modules run."""
-
-    def __init__(self, n: int, error: type[BaseException]) -> None:
-        self.n = n
-        self.error = error
-        self.lines = 0
-        self.place = ""
-        self._left: set[tuple[int, int]] = set()
-
-    def __enter__(self) -> "At":
-        sys.settrace(self._trace)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        sys.settrace(None)
-
-    def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        if frame.f_code.co_filename not in SENDING:
-            return None
-        if event == "line":
-            # A `with` is come to twice: Python itself runs the second time unprotected, before __exit__.
-            text = linecache.getline(frame.f_code.co_filename, frame.f_lineno).lstrip()
-            if text.startswith(("with ", "async with ")):
-                place = (id(frame), frame.f_lineno)
-                if place in self._left:
-                    return self._trace
-                self._left.add(place)
-            self.lines += 1
-            if self.lines == self.n:
-                self.place = f"{frame.f_code.co_filename}:{frame.f_lineno}: {text.strip()}"
-                raise self.error
-        return self._trace
-
-
-class AtAwait:
-    """Runs a coroutine and cancels it at its n-th suspension, and so often in a row."""
-
-    def __init__(self, coroutine: Any, n: int, times: int) -> None:
-        self.coroutine = coroutine
-        self.n = n
-        self.times = times
-        self.suspended = 0
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        steps = self.coroutine.__await__()
-        cancel = False
-        while True:
-            try:
-                future = steps.throw(asyncio.CancelledError()) if cancel else steps.send(None)
-            except StopIteration as end:
-                return end.value
-            self.suspended += 1
-            cancel = self.n <= self.suspended < self.n + self.times
-            if cancel and hasattr(future, "cancel"):
-                future.cancel()
-                continue
-            yield future
-
-    async def run(self) -> Any:
-        return await self
+from useraim import users
 
 
 @pytest.mark.parametrize("threshold", [0, None])
@@ -385,65 +204,3 @@ def test_a_connection_that_the_caller_is_using_is_refused_and_left_alone(setting
         while conn.pgconn.get_result() is not None:
             pass
         assert users.exists(conn, setting.user)
-
-
-@pytest.mark.parametrize("threshold", [0, 2])
-def test_no_more_statements_are_prepared_than_the_connection_allows(setting: Setting, threshold: int) -> None:
-    orders = [sign + name for sign in ("", "-") for name in ("joined_at", "role", "created_at", "title")]
-    with psycopg.connect(setting.conninfo, autocommit=True, prepare_threshold=threshold) as conn:
-        conn.prepared_max = 5
-        for _ in range(4):
-            for order in orders:
-                users.aims.of(conn, setting.user, order_by=order)
-                users.aims.load(conn, [setting.user], order_by=order)
-        prepared = conn.execute("SELECT FROM pg_prepared_statements").fetchall()
-        assert len(prepared) <= 5 + 2  # those displaced by the last call are closed by the next one
-
-
-def goes_on(setting: Setting, discard: Any, statement: Callable[[psycopg.Connection[Any]], object]) -> bool:
-    """Say whether a prepared statement goes on to work after this, on a connection of its own."""
-    with psycopg.connect(setting.conninfo, autocommit=True, prepare_threshold=0) as conn:
-        statement(conn)
-        conn.execute(discard, prepare=False)
-        try:
-            statement(conn)
-        except psycopg.errors.InvalidSqlStatementName:
-            return False
-        return True
-
-
-@pytest.mark.parametrize("discard", ["DISCARD ALL", "DEALLOCATE ALL"])
-def test_what_discards_prepared_statements_is_noticed_where_psycopg_does(setting: Setting, discard: str) -> None:
-    psycopg_does = goes_on(setting, discard, lambda conn: conn.execute("SELECT true"))
-    assert goes_on(setting, discard, lambda conn: users.exists(conn, setting.user)) == psycopg_does
-
-
-def test_a_rollback_which_makes_psycopg_discard_them_is_noticed(setting: Setting) -> None:
-    with psycopg.connect(setting.conninfo, prepare_threshold=0) as conn:
-        for _ in range(3):
-            assert users.exists(conn, setting.user)
-            conn.execute("SELECT 1")
-            conn.rollback()
-
-
-def test_a_prepared_name_is_made_of_the_statement_so_that_it_is_never_another_one(setting: Setting) -> None:
-    with psycopg.connect(setting.conninfo, autocommit=True, prepare_threshold=0) as conn:
-        users.get(conn, setting.user)
-        users.exists(conn, setting.user)
-        names = {name for (name,) in conn.execute("SELECT name FROM pg_prepared_statements", prepare=False)}
-    get, exists = (call(setting.user) for call in (users.get.call, users.exists.call))
-    uuid = 2950
-    assert names == {call.steps[0][0].name_for((uuid,)).decode() for call in (get, exists)}
-
-
-@pytest.mark.parametrize(("threshold", "sqlstate"), [(0, "26000")])
-def test_behind_a_pooler_that_loses_statements_the_error_says_what_to_do(
-    setting: Setting, threshold: int, sqlstate: str
-) -> None:
-    with psycopg.connect(setting.conninfo, autocommit=True, prepare_threshold=threshold) as conn:
-        users.get(conn, setting.user)
-        conn.pgconn.exec_(b"DEALLOCATE ALL")  # as if this were another server session now
-        with pytest.raises(psycopg.errors.InvalidSqlStatementName) as caught:
-            users.get(conn, setting.user)
-    assert caught.value.sqlstate == sqlstate
-    assert any("prepare_threshold=None" in note for note in caught.value.__notes__)

@@ -14,11 +14,12 @@ from useraim.core.stream import Paged, stream_operation
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
 from useraim.ids import in_key_order, pairs_in_key_order
 from useraim.page import Page, Place, Window, window
-from useraim.relation import by_pair, filters, memberships
-from useraim.relation.memberships import Given
-from useraim.relation.pairs import PairRef, Row, arrays, checked, key_of, membership, one
+from useraim.relation import conditions, pairs
+from useraim.relation.attributes import ATTRIBUTES, Given
+from useraim.relation.pairs import DELETE_MANY, FIND_MANY, PairRef, Row, arrays, checked, key_of, membership, one
 from useraim.relation.tables import USERS
 from useraim.values import (
+    ON_MATCH,
     AimRef,
     Attributes,
     Changes,
@@ -45,30 +46,30 @@ def create(
     Raises `AlreadyExists` when they are linked, and `BrokenReference` naming whichever of the two does not exist.
     """
     user_id, aim_id = key = key_of(user, aim)
-    given = memberships.check(attributes)
+    given = ATTRIBUTES.check(attributes)
 
     def read(rows: list[tuple[Any, ...]]) -> UserAim:
         has_user, has_aim, *row = rows[0]
         if row[0] is not None:
-            return by_pair.MAKE(row)
+            return pairs.MAKE(row)
         if has_user and has_aim:
             raise AlreadyExists("user_aims_pkey", (key,))
         raise BrokenReference(() if has_user else (user_id,), () if has_aim else (aim_id,))
 
-    return by_pair.create(tuple(given)).call(read, {"user_id": user_id, "aim_id": aim_id, **memberships.bound(given)})
+    return pairs.create(tuple(given)).call(read, {"user_id": user_id, "aim_id": aim_id, **ATTRIBUTES.bound(given)})
 
 
 @operation
 def get(user: UserRef, aim: AimRef) -> Call[UserAim]:
     """Return the membership; `NotFound` when the two are not linked."""
     key = key_of(user, aim)
-    return by_pair.GET.call(lambda rows: _one_of(key, rows), one(key))
+    return pairs.GET.call(lambda rows: _one_of(key, rows), one(key))
 
 
 @operation
 def find(user: UserRef, aim: AimRef) -> Call[UserAim | None]:
     """Return the membership, or None when the two are not linked."""
-    return by_pair.GET.call(first_or_none, one(key_of(user, aim)))
+    return pairs.GET.call(first_or_none, one(key_of(user, aim)))
 
 
 @operation
@@ -80,7 +81,7 @@ def find_many(pairs: Iterable[PairRef]) -> Call[list[UserAim | None]]:
         found: dict[Pair, UserAim] = {(row.user_id, row.aim_id): row for row in rows}
         return [found.get(key) for key in keys]
 
-    return by_pair.FIND_MANY.call(read, arrays(pairs_in_key_order(set(keys)))) if keys else nothing([])
+    return FIND_MANY.call(read, arrays(pairs_in_key_order(set(keys)))) if keys else nothing([])
 
 
 @operation
@@ -96,7 +97,7 @@ def update(
     Raises `NotFound`, and `Conflict` when `if_role` is given and the role is another one by now.
     """
     key = key_of(user, aim)
-    given = memberships.check(attributes)
+    given = ATTRIBUTES.check(attributes)
     expected = None if if_role is None else validate.role(if_role, "if_role")
 
     def read(rows: list[tuple[bool, UserAim]]) -> UserAim:
@@ -105,26 +106,26 @@ def update(
             raise Conflict(f"the role is {row.role!r}, not {expected!r}")
         return row
 
-    parameters = {**one(key), **memberships.bound(given), **({} if expected is None else {"if_role": expected})}
-    return by_pair.update(tuple(given), expected is not None).call(read, parameters)
+    parameters = {**one(key), **ATTRIBUTES.bound(given), "if_role": expected}
+    return pairs.update(tuple(given)).call(read, parameters)
 
 
 @operation
 def grant(user: UserRef, aim: AimRef, permissions: Texts) -> Call[UserAim]:
     """Add the permissions that are not there yet, after those that are; `NotFound` when the two are not linked."""
-    return _permit(by_pair.GRANT, user, aim, permissions)
+    return _permit(pairs.GRANT, user, aim, permissions)
 
 
 @operation
 def revoke(user: UserRef, aim: AimRef, permissions: Texts) -> Call[UserAim]:
     """Take permissions away; those not there are ignored. `NotFound` when the two are not linked."""
-    return _permit(by_pair.REVOKE, user, aim, permissions)
+    return _permit(pairs.REVOKE, user, aim, permissions)
 
 
 @operation
 def delete(user: UserRef, aim: AimRef) -> Call[bool]:
     """Unlink the two; say whether they were linked."""
-    return by_pair.DELETE.call(bool, one(key_of(user, aim)))
+    return pairs.DELETE.call(bool, one(key_of(user, aim)))
 
 
 @operation
@@ -138,7 +139,7 @@ def delete_many(pairs: Iterable[PairRef]) -> Call[tuple[tuple[UUID, UUID], ...]]
 
     if not keys:
         return nothing(())
-    return by_pair.DELETE_MANY.call(read, arrays(pairs_in_key_order(keys))).by_key()
+    return DELETE_MANY.call(read, arrays(pairs_in_key_order(keys))).by_key()
 
 
 @operation
@@ -149,14 +150,14 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
     given, error raises `AlreadyExists` naming all. A pair given twice counts once, with its first row's attributes.
     Raises `BrokenReference` naming all users and aims that do not exist.
     """
-    validate.choice(on_match, "on_match", ("ignore", "update", "error"))
+    validate.choice(on_match, "on_match", ON_MATCH)
     keyed = [membership(row) for row in validate.collection(rows, "rows")]
     wanted: dict[Pair, Given] = {}
     for key, given in keyed:
         wanted.setdefault(key, given)
     keys = pairs_in_key_order(wanted)
     attributes = [wanted[key] for key in keys]
-    shape = memberships.shape(attributes)
+    shape = ATTRIBUTES.shape(attributes)
 
     def read(rows: list[tuple[str, UUID, UUID]]) -> list[Outcome]:
         if rows and rows[0][0] not in {"added", "updated"}:
@@ -164,8 +165,8 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
         outcomes: dict[Pair, Any] = {(user, aim): outcome for outcome, user, aim in rows}
         return [outcomes.get(key, "unchanged") for key, _ in keyed]
 
-    parameters = {**arrays(keys), **memberships.arrays(attributes, shape)}
-    return by_pair.put(shape, on_match).call(read, parameters) if keys else nothing([])
+    parameters = {**arrays(keys), **ATTRIBUTES.arrays(attributes, shape)}
+    return pairs.put(shape, on_match).call(read, parameters) if keys else nothing([])
 
 
 @operation
@@ -187,8 +188,8 @@ def merge(from_user: UserRef, into_user: UserRef) -> Call[Changes]:
         moved = in_key_order(id for outcome, id in rows if outcome == "moved")
         return Changes(tuple(in_key_order(added)), unchanged=tuple(id for id in moved if id not in added))
 
-    change = by_pair.MERGE.call(read, {"from_user": old, "into_user": new, "users": UuidArray(both)})
-    return change.under(*(by_pair.LOCK_USER.call(len, {"id": id}) for id in both))
+    change = pairs.MERGE.call(read, {"from_user": old, "into_user": new, "users": UuidArray(both)})
+    return change.under(*(pairs.LOCK_USER.call(len, {"id": id}) for id in both))
 
 
 @operation
@@ -201,16 +202,16 @@ def page(
     before: str | None = None,
 ) -> Call[Page[UserAim]]:
     """Return one page of all memberships by `joined_at`, or `-joined_at`; ties by key."""
-    _, descending = ordering.parse(order_by, {"joined_at": by_pair.KEYS[0]})
-    parameters = filters.link_parameters(link)
+    _, descending = ordering.parse(order_by, {"joined_at": pairs.KEYS[0]})
+    parameters = conditions.link_parameters(link)
     scope = repr(("user_aims", order_by, sorted(parameters.items())))
-    return _page_call(window(scope, by_pair.KEYS, limit, after, before), link, parameters, descending=descending)
+    return _page_call(window(scope, pairs.KEYS, limit, after, before), link, parameters, descending=descending)
 
 
 @operation
 def count(*, link: LinkFilter | None = None) -> Call[int]:
     """Count the memberships that the filter lets through."""
-    return by_pair.count(filters.link_shape(link)).call(first, filters.link_parameters(link))
+    return pairs.count(conditions.link_shape(link)).call(first, conditions.link_parameters(link))
 
 
 @stream_operation
@@ -219,8 +220,8 @@ def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Pa
 
     Every membership that stays as it is is met once; none is met that comes behind the one that is last at the start.
     """
-    _, descending = ordering.parse(order_by, {"joined_at": by_pair.KEYS[0]})
-    parameters = filters.link_parameters(link)
+    _, descending = ordering.parse(order_by, {"joined_at": pairs.KEYS[0]})
+    parameters = conditions.link_parameters(link)
     return Paged(partial(_page_call, link=link, parameters=parameters, descending=descending), _place, descending)
 
 
@@ -249,7 +250,7 @@ def _permit(
 def _page_call(
     asked: Window, link: LinkFilter | None, parameters: Mapping[str, object], *, descending: bool
 ) -> Call[Page[UserAim]]:
-    statement = by_pair.page(filters.link_shape(link), descending, asked.direction)
+    statement = pairs.page(conditions.link_shape(link), descending, asked.direction)
     return statement.call(lambda rows: asked.page(rows, _place), {**parameters, **asked.parameters})
 
 

@@ -3,22 +3,24 @@
 from typing import Final
 
 from useraim import validate
+from useraim.core.clauses import from_file
 from useraim.core.operation import operation
-from useraim.core.pypika import Q, folded, param, table
+from useraim.core.pypika import Q, folded, negate, param, table
+from useraim.core.pypika import exists as any_row
 from useraim.core.rows import maker, single
-from useraim.core.statement import Call, Statement, first_or_none, from_file, together
+from useraim.core.statement import Call, Statement, first_or_none, together
 from useraim.errors import Conflict
-from useraim.ids import AimId, UserId, new_id
+from useraim.ids import UserId, new_id
 from useraim.page import MOST
 from useraim.relation.records import Records
 from useraim.relation.relationship import ManyToMany
-from useraim.relation.tables import AIMS, USERS
+from useraim.relation.tables import AIMS, USER_AIMS, USERS
 from useraim.validate import UNSET, Unset
-from useraim.values import Aim, AimRef, EditAim, NewAim, NewUser, User, UserRef
+from useraim.values import Aim, NewUser, User, UserRef
 
-_RECORDS: Final = Records[UserId, User, NewUser, AimRef](USERS, AIMS, NewUser)
+_RECORDS: Final = Records(USER_AIMS, USERS, AIMS)
 
-aims: Final = ManyToMany[UserId, User, AimId, Aim, NewAim, EditAim](USERS, AIMS, NewAim, EditAim)
+aims: Final = ManyToMany(USER_AIMS, USERS, AIMS)
 """The aims of users: the relation with a user as its source."""
 
 get = _RECORDS.get
@@ -34,29 +36,35 @@ stream = _RECORDS.stream
 
 _users: Final = table("users")
 _user: Final = maker(User)
+_same_email: Final = folded(_users.email) == folded(param("email", "text"))
 
 
 def _by_email(name: str) -> Statement[User]:
-    found = folded(_users.email) == folded(param("email", "text"))
-    return Statement(name, Q.from_(_users).select(*USERS.columns).where(found), _user)
+    return Statement(name, Q.from_(_users).select(*USERS.columns).where(_same_email), _user)
 
 
 _FIND_BY_EMAIL: Final = _by_email("users.find_by_email")
+# One that another caller creates at the same time is waited for.
 _ENSURE: Final = Statement(
     "users.ensure",
-    from_file("ensure_user.sql", theirs=USERS.unique_of("u"), ours=str(folded(param("email", "text")))),
+    Q.into(_users)
+    .columns("id", "email", "name")
+    .select(param("id"), param("email"), param("name"))
+    .where(negate(any_row(Q.from_(_users).select(1).where(_same_email))))
+    .on_conflict()
+    .do_nothing()
+    .returning("id"),
     single,
 )
 _ENSURED: Final = _by_email("users.ensure (found)")
 
+_LIKENESS: Final = from_file("similar/likeness.sql")
 _SIMILAR: Final = Statement(
-    "users.similar",
-    from_file("similar_users.sql", likeness=from_file("likeness.sql"), columns=USERS.listed("u")),
-    _user,
+    "users.similar", from_file("similar/users.sql", likeness=_LIKENESS, columns=USERS.listed("u")), _user
 )
 _SUGGEST_AIMS: Final = Statement(
     "users.suggest_aims",
-    from_file("suggest_aims.sql", likeness=from_file("likeness.sql"), columns=AIMS.listed("a")),
+    from_file("similar/aims.sql", likeness=_LIKENESS, columns=AIMS.listed("a")),
     maker(Aim),
 )
 

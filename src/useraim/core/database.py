@@ -7,12 +7,13 @@ from contextlib import (
     asynccontextmanager,
     contextmanager,
 )
-from typing import Any, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from psycopg import AsyncConnection, Connection
 
 from useraim.core.adapt import TextArray
-from useraim.core.statement import Call, Statement, nothing, rows_from
+from useraim.core.pypika import Arrays, Q, function
+from useraim.core.statement import Call, Statement, nothing
 
 DB = TypeVar("DB")
 
@@ -63,12 +64,9 @@ class AsyncScoped(_Scope[AsyncConnection[Any] | AsyncPool]):
 Database: TypeAlias = Connection[Any] | Pool | Scoped
 AsyncDatabase: TypeAlias = AsyncConnection[Any] | AsyncPool | AsyncScoped
 
-_SETTING = Statement(
-    "scoped",
-    "SELECT pg_catalog.set_config(s.name, s.value, true) FROM "
-    + rows_from("%(names)s::text[]", "%(settings)s::text[]")
-    + " AS s (name, value)",
-    tuple,
+_GIVEN: Any = Arrays("s", name="text[]", setting="text[]")
+_SETTING: Final = Statement(
+    "scoped", Q.from_(_GIVEN).select(function("pg_catalog.set_config", _GIVEN.name, _GIVEN.setting, True)), tuple
 )
 
 

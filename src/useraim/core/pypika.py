@@ -7,21 +7,24 @@ Values are never rendered, only `param`s; builders are used once from start to e
 from typing import Any
 
 import pypika
-from pypika import analytics, enums, functions, terms
+from pypika import analytics, enums, functions, queries, terms
 from pypika.dialects import PostgreSQLQuery
 
 Q: Any = PostgreSQLQuery
 Tuple: Any = pypika.Tuple
+any_of: Any = pypika.Criterion.any
 coalesce: Any = functions.Coalesce
 count: Any = functions.Count("*")
+count_of: Any = functions.Count
 exists: Any = terms.ExistsCriterion
 false: Any = terms.ValueWrapper(False)
 negate: Any = pypika.Not
 row_number: Any = analytics.RowNumber
-uuid_send: Any = pypika.CustomFunction("uuid_send", ["id"])
 
-_any: Any = pypika.CustomFunction("ANY", ["array"])
-_array: Any = pypika.CustomFunction("ARRAY", ["rows"])
+
+def function(name: str, *arguments: Any) -> Any:
+    """Call a function of the database."""
+    return terms.Function(name, *arguments)
 
 
 def same(term: Any) -> Any:
@@ -51,12 +54,26 @@ class _Lower(functions.Lower):
 
 def in_utc(term: Any) -> Any:
     """Compare a time by the expression that its index over all memberships is built on."""
-    return pypika.CustomFunction("timezone", ["zone", "time"])("UTC", term)
+    return function("timezone", "UTC", term)
 
 
-def table(name: str, alias: str | None = None) -> Any:
+def table(name: str, alias: str | None = None, schema: str | None = None) -> Any:
     """Name a table whose attributes are its columns."""
-    return pypika.Table(name).as_(alias) if alias else pypika.Table(name)
+    return pypika.Table(name, schema=schema, alias=alias)
+
+
+class Arrays(queries.Selectable):
+    """Several arrays of one length as the columns of a table."""
+
+    def __init__(self, alias: str, **columns: str) -> None:
+        """Take the columns, and the type of the array that is sent for each."""
+        super().__init__(alias)
+        self.columns = columns
+
+    def get_sql(self, **_: Any) -> str:
+        """Render it: `unnest` of several arrays is syntax, and no function that a schema could have."""
+        arrays = ", ".join(str(param(f"{name}s", kind)) for name, kind in self.columns.items())
+        return f'unnest({arrays}) AS "{self.alias}" ({", ".join(self.columns)})'
 
 
 def param(name: str, cast_to: str = "") -> Any:
@@ -66,17 +83,27 @@ def param(name: str, cast_to: str = "") -> Any:
 
 def among(term: Any, name: str) -> Any:
     """Compare an id with an array of any length, also none, in one parameter."""
-    return term == _any(param(name, "uuid[]"))
+    return term == function("ANY", param(name, "uuid[]"))
+
+
+def array(rows: Any) -> Any:
+    """Make an array of what a query gives."""
+    return function("ARRAY", rows)
+
+
+def scalar(rows: Any) -> Any:
+    """Take the only value that a query gives."""
+    return function("", rows)
 
 
 def among_rows(term: Any, rows: Any) -> Any:
     """Compare an id with those that a query gives, as one array: that leaves the planner no join to choose wrongly."""
-    return term == _any(_array(rows))
+    return term == function("ANY", array(rows))
 
 
 def among_texts(term: Any, name: str) -> Any:
     """Compare a text with an array of any length."""
-    return term == _any(param(name, "text[]"))
+    return term == function("ANY", param(name, "text[]"))
 
 
 def contains(term: Any, name: str) -> Any:
@@ -95,7 +122,7 @@ _at_least: Any = _ArrayOperator.contains
 
 def to_char_utc(term: Any) -> Any:
     """Spell a time in ISO 8601 and UTC, whatever the session's settings."""
-    return pypika.CustomFunction("to_char", ["time", "format"])(in_utc(term), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    return function("to_char", in_utc(term), 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 
 
 def direction(descending: bool) -> Any:

@@ -1,13 +1,15 @@
 """Statement and Call: rendered SQL, bound values, and how rows become a result. Pure: no connection, no I/O."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
-from typing import Any, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
+from functools import partial
+from itertools import accumulate
+from typing import Any, Final, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
 
 from psycopg.adapt import PyFormat
 
-from useraim.core import files
+from useraim.core.pypika import Q, function
 from useraim.core.rows import MakeRow
 from useraim.errors import Error
 
@@ -19,8 +21,8 @@ V = TypeVar("V")
 Parameters = Mapping[str, object]
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-_WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE|TRUNCATE)\b", re.IGNORECASE)
-_READS = re.compile(r"\s*(?:SELECT|WITH|VALUES)\b", re.IGNORECASE)
+_WRITES = re.compile(r"\b(?:insert|update|delete|merge|truncate)\b", re.IGNORECASE)
+_READS = re.compile(r"\s*(?:select|with|values)\b", re.IGNORECASE)
 _NAMED = re.compile(r"/\* useraim (.+?) \*/ (.*)", re.DOTALL)
 
 
@@ -170,6 +172,18 @@ def together(one: Call[T], other: Call[U], combine: Callable[[T, U], V]) -> Call
     return Call(one.steps + other.steps, lambda results: combine(one.read(results[:n]), other.read(results[n:])))
 
 
+def all_of(calls: Sequence[Call[T]], combine: Callable[[list[T]], V]) -> Call[V]:
+    """Send the statements of many calls in one transaction, and make one result of all; `combine` never refuses."""
+    ends = list(accumulate(len(call.steps) for call in calls))
+
+    def read(results: list[list[Any]]) -> V:
+        parts = zip(calls, [0, *ends], ends, strict=False)
+        return combine([call.read(results[start:end]) for call, start, end in parts])
+
+    steps = tuple(step for call in calls for step in call.steps)
+    return Call(steps, read, refuses=any(call.refuses for call in calls))
+
+
 def nothing(result: T) -> Call[T]:
     """Give a result without asking the database."""
     return Call((), lambda _: result, refuses=False)
@@ -195,49 +209,21 @@ def first_or_none(rows: list[T]) -> T | None:
     return rows[0] if rows else None
 
 
-_NEVER_REFUSES: frozenset[Callable[..., Any]] = frozenset([list, tuple, len, bool, first, first_or_none])
+_NEVER_REFUSES: Final[frozenset[Callable[..., Any]]] = frozenset([list, tuple, len, bool, first, first_or_none])
 
 
-def listed(parts: Iterable[str]) -> str:
-    """Join parts, each with a comma in front."""
-    return "".join(f", {part}" for part in parts)
-
-
-def assigned(new: Mapping[str, str]) -> str:
-    """Render the assignments of new values to columns."""
-    return ", ".join(f"{name} = {value}" for name, value in new.items())
-
-
-def differs(held: str, new: Mapping[str, str]) -> str:
-    """Ask whether a new value differs from the one that the alias `held` has, none of which is NULL.
-
-    IS DISTINCT FROM would take an operator for arrays from any schema of the search_path.
-    """
-    return " OR ".join(f"{held}.{name} OPERATOR(pg_catalog.<>) {value}" for name, value in new.items()) or "false"
-
-
-def rows_from(*arrays: str) -> str:
-    """Render arrays as the columns of a table; `unnest` of one alone could be another schema's."""
-    return f"ROWS FROM ({', '.join(f'pg_catalog.unnest({array})' for array in arrays)})"
-
-
-def from_file(name: str, **slots: str) -> str:
-    """Read a statement of sql/ without its comments and fill its slots with identifiers and clauses of this package."""
-    lines = files.sql(name).splitlines()
-    return "\n".join(line for line in lines if not line.lstrip().startswith("--")).strip().format(**slots)
-
-
-_FOR_KEYS = Statement(
+_setting = partial(function, "pg_catalog.set_config")
+_current = partial(function, "pg_catalog.current_setting")
+_FOR_KEYS: Final = Statement(
     "user_aims.by_key",
-    "SELECT pg_catalog.set_config('useraim.enable_seqscan', pg_catalog.current_setting('enable_seqscan'), true),"
-    " pg_catalog.set_config('enable_seqscan', 'off', true)",
+    Q.select(
+        _setting("useraim.enable_seqscan", _current("enable_seqscan"), True), _setting("enable_seqscan", "off", True)
+    ),
     tuple,
 )
-_AS_BEFORE = Statement(
-    "user_aims.as_before",
-    "SELECT pg_catalog.set_config('enable_seqscan', pg_catalog.current_setting('useraim.enable_seqscan'), true)",
-    tuple,
+_AS_BEFORE: Final = Statement(
+    "user_aims.as_before", Q.select(_setting("enable_seqscan", _current("useraim.enable_seqscan"), True)), tuple
 )
 
-BY_KEY = frozenset([_FOR_KEYS, _AS_BEFORE])
+BY_KEY: Final = frozenset([_FOR_KEYS, _AS_BEFORE])
 """The statements around a call that is sent `by_key`."""

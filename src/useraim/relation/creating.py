@@ -1,69 +1,67 @@
 """Creating records: checked, given ids, and written together by one statement; of users, aims, and linked ones."""
 
+from functools import cache
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from useraim import validate
 from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.clauses import columns, from_file, literal, rows_from
 from useraim.core.rows import whole
-from useraim.core.statement import Statement, from_file, rows_from
-from useraim.errors import AlreadyExists
+from useraim.core.statement import Statement
 from useraim.ids import in_key_order, new_id
-from useraim.relation.tables import Table
+from useraim.relation.declaration import AnyTable
 
 Creations: TypeAlias = dict[UUID, dict[str, Any]]
 
 
-def creations(table: Table[Any], new: type[object], values: list[Any]) -> Creations:
+def creations(table: AnyTable, values: list[Any]) -> Creations:
     """Check records to create and give those without an id one; an id given twice is `AlreadyExists`."""
     records: Creations = {}
     for value in values:
-        if not isinstance(value, new):
-            raise validate.wrong("new", new, value)
+        if not isinstance(value, table.new):
+            raise validate.wrong("new", table.new, value)
         given: Any = value
         key = new_id() if given.id is None else validate.uuid(given.id, "id")
         if key in records:
-            raise AlreadyExists(f"{table.name}_pkey", (key,))
+            raise table.taken(f"{table.name}_pkey", (key,))
         records[key] = {name: check(getattr(given, name), name) for name, check in table.given.items()}
     return records
 
 
-def creation_arrays(table: Table[Any], records: Creations) -> dict[str, object]:
+def creation_arrays(table: AnyTable, records: Creations) -> dict[str, object]:
     """Turn records to create into one array a column."""
-    columns = {f"new_{name}": TextArray(record[name] for record in records.values()) for name in table.given}
-    return {"ids": UuidArray(records), **columns}
+    given = {f"new_{name}": TextArray(record[name] for record in records.values()) for name in table.given}
+    return {"ids": UuidArray(records), **given}
 
 
-def creation_statement(
-    table: Table[Any], name: str, *, refused: str = "", linked: str = "", source: str = "added a", also: str = ""
-) -> Statement[tuple[Any, ...]]:
-    """Render sql/create.sql; rows are (reason, refused id, columns of the table …)."""
-    given = tuple(table.given)
+@cache
+def creation_statement(table: AnyTable) -> Statement[tuple[Any, ...]]:
+    """Render sql/records/create_many.sql; rows are (reason, refused id, columns of the table …)."""
     query = from_file(
-        "create.sql",
+        "records/create_many.sql",
         table=table.name,
-        given=", ".join(given),
-        arrays=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in given)),
-        refused=_taken(table) + refused,
+        given=columns(table.given),
         columns=table.listed(),
-        added=table.listed("a") + also,
-        linked=linked,
-        source=source,
+        added=table.listed("a"),
+        arrays=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in table.given)),
+        **unique_slots(table, "t", "n"),
     )
-    return Statement(name, query, whole)
+    return Statement(f"{table.name}.create_many", query, whole)
 
 
-def _taken(table: Table[Any]) -> str:
-    if table.unique is None:
-        return ""
-    constraint = f"{table.name}_{table.unique}_key"
-    return from_file(
-        "taken.sql", table=table.name, constraint=constraint, theirs=table.unique_of("t"), ours=table.unique_of("n")
-    )
+def unique_slots(table: AnyTable, theirs: str, ours: str) -> dict[str, str]:
+    """Name the unique column of two aliases, if there is one, for the branch that looks for values that are taken."""
+    return {
+        "has_unique": literal(table.unique is not None),
+        "unique_key": table.unique_key,
+        "theirs": table.compared(theirs),
+        "ours": table.compared(ours),
+    }
 
 
-def refuse_taken(rows: list[tuple[Any, ...]]) -> None:
+def refuse_taken(table: AnyTable, rows: list[tuple[Any, ...]]) -> None:
     """Raise `AlreadyExists` for the first constraint in the way of a creation, naming all rows that hold it."""
     if rows and rows[0][0] is not None:
         constraint = rows[0][0]
-        raise AlreadyExists(constraint, tuple(in_key_order({row[1] for row in rows if row[0] == constraint})))
+        raise table.taken(constraint, tuple(in_key_order({row[1] for row in rows if row[0] == constraint})))

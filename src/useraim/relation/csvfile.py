@@ -8,7 +8,7 @@ from typing import IO, Any, Final
 
 from useraim import validate
 from useraim.errors import InvalidValue
-from useraim.relation.memberships import ATTRIBUTES, Attribute, Given
+from useraim.relation.attributes import ATTRIBUTES, Attribute, Given
 from useraim.values import Pair
 
 _KEYS: Final = ("user_id", "aim_id")

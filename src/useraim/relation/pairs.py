@@ -1,14 +1,25 @@
-"""Pairs of a user and an aim, and memberships to write: checked, and bound to statements."""
+"""Pairs of a user and an aim: checked, bound, and the statements on memberships that are named by them."""
 
 from collections.abc import Sequence
-from typing import TypeAlias, cast
+from functools import cache, lru_cache
+from typing import Any, Final, TypeAlias, cast
+from uuid import UUID
 
 from useraim import validate
+from useraim.core import ordering
 from useraim.core.adapt import UuidArray
+from useraim.core.clauses import assigned, differs, existing, from_file, listed, literal, rows_from
+from useraim.core.clauses import columns as list_columns
+from useraim.core.ordering import Key
+from useraim.core.pypika import Arrays, Q, false, function, in_utc, param, table
+from useraim.core.pypika import count as number
+from useraim.core.rows import maker, single, whole
+from useraim.core.statement import Statement
 from useraim.errors import InvalidValue
-from useraim.relation import memberships
-from useraim.relation.memberships import Given
-from useraim.relation.tables import AIMS, USERS
+from useraim.relation import conditions
+from useraim.relation.attributes import Given, Shape, given_by
+from useraim.relation.declaration import columns
+from useraim.relation.tables import AIMS, USER_AIMS, USERS
 from useraim.values import AimRef, NewUserAim, Pair, UserAim, UserRef
 
 PairRef: TypeAlias = tuple[UserRef, AimRef]
@@ -38,7 +49,7 @@ def checked(pairs: object) -> list[Pair]:
 def membership(row: object) -> tuple[Pair, Given]:
     """Check a row to write: its pair, and the attributes it gives."""
     if isinstance(row, NewUserAim | UserAim):
-        return key_of(row.user_id, row.aim_id), memberships.given_by(row)
+        return key_of(row.user_id, row.aim_id), given_by(row)
     return _pair(row), {}
 
 
@@ -47,6 +58,117 @@ def one(pair: Pair) -> dict[str, object]:
     return {"user_id": pair[0], "aim_id": pair[1]}
 
 
-def arrays(keys: list[Pair]) -> dict[str, object]:
+def arrays(keys: Sequence[Pair]) -> dict[str, object]:
     """Bind pairs as one array a side."""
     return {"user_ids": UuidArray(user for user, _ in keys), "aim_ids": UuidArray(aim for _, aim in keys)}
+
+
+KEYS: Final = (Key("joined_at", "timestamptz", in_utc), Key("user_id", "uuid"), Key("aim_id", "uuid"))
+MAKE: Final = maker(UserAim)
+
+_COLUMNS: Final = columns(UserAim)
+_LISTED: Final = list_columns(_COLUMNS)
+_RETURNED: Final = list_columns(_COLUMNS, "m")
+_ATTRIBUTES: Final = USER_AIMS.attributes
+_rows: Final = table("user_aims")
+_one: Final = (_rows.user_id == param("user_id")) & (_rows.aim_id == param("aim_id"))
+_wanted: Final = Arrays("w", user_id="uuid[]", aim_id="uuid[]")
+_found: Final = table("user_aims", "m")
+
+GET: Final = Statement("user_aims.get", Q.from_(_rows).select(*_COLUMNS).where(_one), MAKE)
+FIND_MANY: Final = Statement(
+    "user_aims.find_many",
+    Q.from_(_wanted)
+    .join(_found)
+    .on((_found.user_id == _wanted.user_id) & (_found.aim_id == _wanted.aim_id))
+    .select(*(_found.field(name) for name in _COLUMNS)),
+    MAKE,
+)
+DELETE: Final = Statement("user_aims.delete", Q.from_(_rows).delete().where(_one).returning("user_id"), single)
+DELETE_MANY: Final[Statement[Pair]] = Statement("user_aims.delete_many", from_file("pairs/delete_many.sql"), whole)
+LOCK_USER: Final = Statement("user_aims.merge (lock)", Q.select(function(USERS.lock, param("id"))), single)
+MERGE: Final[Statement[tuple[str, UUID]]] = Statement(
+    "user_aims.merge",
+    from_file("pairs/merge.sql", names=listed(_ATTRIBUTES), values=listed(f"w.{name}" for name in _ATTRIBUTES)),
+    whole,
+)
+
+
+@cache
+def put(given: Shape, on_match: str) -> Statement[tuple[Any, ...]]:
+    """Render the statement that writes memberships and says what became of each.
+
+    Rows: ('added' | 'updated', user, aim), or, and then nothing is written, ('users' | 'aims' | 'held', user, aim).
+    """
+    names = [name for name, _ in given]
+    new = {name: _new(name, every=every) for name, every in given} if on_match == "update" else {}
+    query = from_file(
+        "pairs/put.sql",
+        names=listed(names),
+        casts=_ATTRIBUTES.casts(names),
+        values=_ATTRIBUTES.new_values(given),
+        arrays=rows_from("%(user_ids)s::uuid[]", "%(aim_ids)s::uuid[]", *_ATTRIBUTES.array_params(names)),
+        refusing=literal(on_match == "error"),
+        conflict="" if on_match == "error" else existing("user_id, aim_id", new),
+    )
+    return Statement("user_aims.put_many", query, whole)
+
+
+def _new(name: str, *, every: bool) -> str:
+    if every:
+        return f"excluded.{name}"
+    arrays = rows_from("%(user_ids)s::uuid[]", "%(aim_ids)s::uuid[]", *_ATTRIBUTES.array_params([name]))
+    return from_file(
+        "on_match/given_or_held.sql", keys="user_id, aim_id", held="m.user_id, m.aim_id", name=name, arrays=arrays
+    )
+
+
+@cache
+def create(given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
+    """Render the statement that links one pair with the attributes given."""
+    values = listed(_ATTRIBUTES.params(given).values())
+    query = from_file("pairs/create.sql", names=listed(given), values=values, columns=_LISTED)
+    return Statement("user_aims.create", query, whole)
+
+
+@cache
+def update(given: tuple[str, ...]) -> Statement[tuple[bool, UserAim]]:
+    """Render the change of the attributes given, if the role is still `if_role`, or that is NULL."""
+    if not given:
+        return Statement("user_aims.update", Q.from_(_rows).select(false, *_COLUMNS).where(_one), _changed)
+    new = _ATTRIBUTES.params(given)
+    return _changing("update", changes=assigned(new), differs=differs("h", new))
+
+
+def _changed(row: tuple[Any, ...]) -> tuple[bool, UserAim]:
+    return row[0], MAKE(row[1:])
+
+
+def _changing(name: str, **slots: str) -> Statement[tuple[bool, UserAim]]:
+    query = from_file(f"pairs/{name}.sql", columns=_LISTED, returned=_RETURNED, **slots)
+    return Statement(f"user_aims.{name}", query, _changed)
+
+
+GRANT: Final = _changing("grant")
+REVOKE: Final = _changing("revoke")
+
+
+@lru_cache(maxsize=256)
+def page(link: tuple[str, ...], descending: bool, direction: str) -> Statement[UserAim]:
+    """Render a page of all memberships by joined_at."""
+    query = _filtered(Q.from_(_rows).select(*_COLUMNS), link)
+    terms = [key.term(_rows) for key in KEYS]
+    query = ordering.seek(query, terms, KEYS, descending=descending, start=direction)
+    return Statement("user_aims.page", query, MAKE)
+
+
+@lru_cache(maxsize=256)
+def count(link: tuple[str, ...]) -> Statement[int]:
+    """Render the number of memberships that a filter lets through."""
+    return Statement("user_aims.count", _filtered(Q.from_(_rows).select(number), link), single)
+
+
+def _filtered(query: Any, link: tuple[str, ...]) -> Any:
+    for part in conditions.link_criteria(_rows, link, through=in_utc):
+        query = query.where(part)
+    return query

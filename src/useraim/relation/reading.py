@@ -1,6 +1,6 @@
 """Reads of the relation: each function builds the call of one method of `ManyToMany`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, cast
 from uuid import UUID
@@ -8,23 +8,22 @@ from uuid import UUID
 from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import UuidArray
+from useraim.core.clauses import columns, from_file
 from useraim.core.ordering import Key
-from useraim.core.pypika import Q, among, among_rows, coalesce, direction, exists, param, row_number, table, uuid_send
+from useraim.core.pypika import Q, among, among_rows, coalesce, direction, exists, function, param, row_number, table
 from useraim.core.pypika import count as size
 from useraim.core.rows import MakeRow, maker, single, whole
-from useraim.core.statement import Call, Statement, first, from_file, nothing
+from useraim.core.statement import Call, Statement, first, nothing
 from useraim.page import Page, Place, Window
-from useraim.relation import filters
-from useraim.relation.filters import LinkShape
-from useraim.relation.tables import LINK_COLUMNS, Ends, Table
+from useraim.relation import conditions
+from useraim.relation.conditions import LinkShape
+from useraim.relation.declaration import AnyTable, Ends
 from useraim.values import Linked, LinkFilter
 
-_LINKS = table("user_aims", "m")
 _ON_LINK = {"joined_at": Key("joined_at", "timestamptz"), "role": Key("role", "text")}
 _LINKED = cast("type[Linked[Any]]", Linked)
 _make_linked = maker(_LINKED)
 _LAST = 2**62  # twice that is the largest bigint
-_OF_RECORD = 2 + len(LINK_COLUMNS)  # where the columns of a record begin in a row of load
 
 
 class Order(NamedTuple):
@@ -69,8 +68,8 @@ def limits(limit: object, offset: object) -> Limits:
 
 def of(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, within: Limits) -> Call[list[Linked[Any]]]:
     """Read the links of one source."""
-    statement = _of(ends, filters.link_shape(link), by, within.limited)
-    return statement.call(list, {"source": source, **filters.link_parameters(link), **within.parameters})
+    statement = _of(ends, conditions.link_shape(link), by, within.limited)
+    return statement.call(list, {"source": source, **conditions.link_parameters(link), **within.parameters})
 
 
 def load(
@@ -78,6 +77,7 @@ def load(
 ) -> Call[dict[Any, list[Linked[Any]]]]:
     """Read the links of many sources, and each far record once."""
     make = _record_maker(ends.far)
+    of_record = _width(ends)
 
     def read(rows: list[tuple[Any, ...]]) -> dict[Any, list[Linked[Any]]]:
         result: dict[Any, list[Linked[Any]]] = {source: [] for source in sources}
@@ -85,21 +85,23 @@ def load(
         found: dict[bytes, Any] = {}
         for row in rows:
             if row[0] is None:
-                record = make(row[_OF_RECORD:])
+                record = make(row[of_record:])
                 found[record.id.int.to_bytes(16)] = record
             # On a cluster each part of a statement has a snapshot of its own: what vanished took its links along.
             elif record := found.get(row[1]):
-                add[row[0]](_make_linked((record, *row[2:_OF_RECORD])))
+                add[row[0]](_make_linked((record, *row[2:of_record])))
         return result
 
-    parameters = {"sources": UuidArray(sources), **filters.link_parameters(link), **within.parameters}
-    return _load(ends, filters.link_shape(link), by, within.limited).call(read, parameters) if sources else nothing({})
+    parameters = {"sources": UuidArray(sources), **conditions.link_parameters(link), **within.parameters}
+    return (
+        _load(ends, conditions.link_shape(link), by, within.limited).call(read, parameters) if sources else nothing({})
+    )
 
 
 def page(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, asked: Window) -> Call[Page[Linked[Any]]]:
     """Read one page of the links of one source."""
-    statement = _page(ends, filters.link_shape(link), by, asked.direction)
-    parameters = {"source": source, **filters.link_parameters(link), **asked.parameters}
+    statement = _page(ends, conditions.link_shape(link), by, asked.direction)
+    parameters = {"source": source, **conditions.link_parameters(link), **asked.parameters}
     return statement.call(lambda rows: asked.page(rows, place_by(ends, by)), parameters)
 
 
@@ -113,18 +115,18 @@ def place_by(ends: Ends, by: Order) -> Callable[[Linked[Any]], Place]:
 
 def keys(ends: Ends, by: Order) -> tuple[Key, Key]:
     """Give the keys that links are ordered by."""
-    return _key(ends, by.name)[1], Key(ends.far.link, "uuid")
+    return _key(ends, by.name)[1], Key(ends.far_id, "uuid")
 
 
 def scope(ends: Ends, source: UUID, link: LinkFilter | None, by: Order) -> str:
     """Name what a cursor belongs to: the relation and its source, the ordering and the filter."""
-    return repr((ends.name, source.int, tuple(by), sorted(filters.link_parameters(link).items())))
+    return repr((ends.name, source.int, tuple(by), sorted(conditions.link_parameters(link).items())))
 
 
 def count(ends: Ends, sources: list[Any], link: LinkFilter | None) -> Call[dict[Any, int]]:
     """Count links of many sources."""
-    statement = _count(ends, filters.link_shape(link))
-    parameters = {"sources": UuidArray(sources), **filters.link_parameters(link)}
+    statement = _count(ends, conditions.link_shape(link))
+    parameters = {"sources": UuidArray(sources), **conditions.link_parameters(link)}
 
     def read(rows: list[tuple[bytes, int]]) -> dict[Any, int]:
         counts = dict(rows)
@@ -145,37 +147,51 @@ def count_by_role(ends: Ends, sources: list[Any]) -> Call[dict[Any, dict[str, in
     return _count_by_role(ends).call(read, {"sources": UuidArray(sources)}) if sources else nothing({})
 
 
-def has(ends: Ends, source: UUID, far: UUID) -> Call[bool]:
+def has(ends: Ends, source: UUID, far: UUID, link: LinkFilter | None) -> Call[bool]:
     """Say whether a link exists."""
-    return _has(ends).call(first, {"source": source, "far": far})
+    parameters = {"source": source, "far": far, **conditions.link_parameters(link)}
+    return _has(ends, conditions.link_shape(link)).call(first, parameters)
 
 
-def common(ends: Ends, sources: list[UUID]) -> Call[list[Any]]:
+def common(ends: Ends, sources: list[UUID], link: LinkFilter | None) -> Call[list[Any]]:
     """Read the far records that all of the sources are linked to."""
-    parameters = {"sources": UuidArray(sources), "count": len(sources)}
-    return _common(ends).call(list, parameters) if sources else nothing([])
+    parameters = {"sources": UuidArray(sources), "count": len(sources), **conditions.link_parameters(link)}
+    return _common(ends, conditions.link_shape(link)).call(list, parameters) if sources else nothing([])
 
 
 def _key(ends: Ends, name: str) -> tuple[bool, Key]:
     return (True, _ON_LINK[name]) if name in _ON_LINK else (False, ends.far.orders[name])
 
 
+def _links(ends: Ends) -> tuple[Any, Any, Any]:
+    """Name the links, and their columns for the source and the far end."""
+    links = table(ends.join.name, "m")
+    return links, links.field(ends.source_id), links.field(ends.far_id)
+
+
+def _width(ends: Ends) -> int:
+    """Count what is in front of the columns of a record in a row of load: both ids, and the attributes."""
+    return 2 + len(ends.join.attributes)
+
+
 def _terms(ends: Ends, far: Any, by: Order) -> tuple[Any, Any]:
     on_link, key = _key(ends, by.name)
-    return key.term(_LINKS if on_link else far), _LINKS.field(ends.far.link)
+    links, _, far_id = _links(ends)
+    return key.term(links if on_link else far), far_id
 
 
 def _linked(ends: Ends, link: LinkShape) -> tuple[Any, Any]:
     far = table(ends.far.name, "f")
-    query = Q.from_(_LINKS).join(far).on(far.id == _LINKS.field(ends.far.link))
+    links, source_id, far_id = _links(ends)
+    query = Q.from_(links).join(far).on(far.id == far_id)
     query = query.select(
-        *(_LINKS.field(name) for name in LINK_COLUMNS), *(far.field(name) for name in ends.far.columns)
+        *(links.field(name) for name in ends.join.attributes), *(far.field(name) for name in ends.far.columns)
     )
-    return far, _where(query.where(_LINKS.field(ends.source.link) == param("source")), link)
+    return far, _where(query.where(source_id == param("source")), links, link)
 
 
-def _where(query: Any, link: LinkShape) -> Any:
-    for part in filters.link_criteria(_LINKS, link):
+def _where(query: Any, links: Any, link: LinkShape) -> Any:
+    for part in conditions.link_criteria(links, link):
         query = query.where(part)
     return query
 
@@ -204,31 +220,31 @@ def _page(ends: Ends, link: LinkShape, by: Order, direction: str) -> Statement[L
 @lru_cache(maxsize=256)
 def _load(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[tuple[Any, ...]]:
     far = table(ends.far.name, "f")
-    links = Q.from_(_LINKS)
+    rows, source_id, far_id = _links(ends)
+    links = Q.from_(rows)
     if not _key(ends, by.name)[0]:
-        links = links.join(far).on(far.id == _LINKS.field(ends.far.link))
-    links = _where(links.where(among(_LINKS.field(ends.source.link), "sources")), link)
+        links = links.join(far).on(far.id == far_id)
+    links = _where(links.where(among(source_id, "sources")), rows, link)
     terms = _terms(ends, far, by)
-    listed = (ends.source.link, ends.far.link, *LINK_COLUMNS)
-    links = links.select(*(_LINKS.field(name) for name in listed))
+    listed = (ends.source_id, ends.far_id, *ends.join.attributes)
+    links = links.select(*(rows.field(name) for name in listed))
     query = from_file(
-        "load.sql",
-        links=str(_part(links, listed, terms, by) if limited else links.select(terms[0].as_("place"))),
-        attributes=", ".join(LINK_COLUMNS),
-        no_attributes=_nulls(LINK_COLUMNS),
-        table=ends.far.name,
+        "links/load.sql",
+        links=str(_part(links, listed, source_id, terms, by) if limited else links.select(terms[0].as_("place"))),
+        attributes=columns(ends.join.attributes),
+        no_attributes=_nulls(ends.join.attributes),
+        far=ends.far.name,
         columns=ends.far.listed(),
         no_columns=_nulls(ends.far.columns),
-        number=str(_OF_RECORD + 1),
+        number=str(_width(ends) + 1),
         direction="DESC" if by.descending and not limited else "ASC",
     )
     return Statement(f"{ends.name}.load", query, whole)
 
 
-def _part(links: Any, listed: tuple[str, ...], terms: Any, by: Order) -> Any:
+def _part(links: Any, listed: tuple[str, ...], source_id: Any, terms: Any, by: Order) -> Any:
     """Number the links of each source, and take those within the limits."""
-    source = _LINKS.field(listed[0])
-    numbered = links.select(row_number().over(source).orderby(*terms, order=direction(by.descending)).as_("place"))
+    numbered = links.select(row_number().over(source_id).orderby(*terms, order=direction(by.descending)).as_("place"))
     numbered = numbered.as_("n")
     some = (numbered.place > param("offset", "bigint")) & (
         numbered.place <= coalesce(param("last", "bigint"), numbered.place)
@@ -236,44 +252,44 @@ def _part(links: Any, listed: tuple[str, ...], terms: Any, by: Order) -> Any:
     return Q.from_(numbered).select(*(numbered.field(name) for name in (*listed, "place"))).where(some)
 
 
-def _nulls(columns: tuple[str, ...]) -> str:
-    return ", ".join("NULL" for _ in columns)
+def _nulls(names: Iterable[str]) -> str:
+    return columns("NULL" for _ in names)
 
 
 @cache
-def _record_maker(far: Table[Any]) -> MakeRow[Any]:
+def _record_maker(far: AnyTable) -> MakeRow[Any]:
     return maker(far.row)
 
 
 @lru_cache(maxsize=256)
 def _count(ends: Ends, link: LinkShape) -> Statement[tuple[Any, int]]:
-    source = _LINKS.field(ends.source.link)
-    query = Q.from_(_LINKS).select(uuid_send(source), size).where(among(source, "sources"))
-    return Statement(f"{ends.name}.count", _where(query, link).groupby(source), whole)
+    links, source_id, _ = _links(ends)
+    query = Q.from_(links).select(function("uuid_send", source_id), size).where(among(source_id, "sources"))
+    return Statement(f"{ends.name}.count", _where(query, links, link).groupby(source_id), whole)
 
 
 @lru_cache
 def _count_by_role(ends: Ends) -> Statement[tuple[Any, str, int]]:
-    source = _LINKS.field(ends.source.link)
-    query = Q.from_(_LINKS).select(source, _LINKS.role, size).where(among(source, "sources"))
-    query = query.groupby(source, _LINKS.role).orderby(source, _LINKS.role)
+    links, source_id, _ = _links(ends)
+    query = Q.from_(links).select(source_id, links.role, size).where(among(source_id, "sources"))
+    query = query.groupby(source_id, links.role).orderby(source_id, links.role)
     return Statement(f"{ends.name}.count_by_role", query, whole)
 
 
-@lru_cache
-def _has(ends: Ends) -> Statement[bool]:
-    one = (_LINKS.field(ends.source.link) == param("source")) & (_LINKS.field(ends.far.link) == param("far"))
-    query = Q.select(exists(Q.from_(_LINKS).select(1).where(one)))
+@lru_cache(maxsize=256)
+def _has(ends: Ends, link: LinkShape) -> Statement[bool]:
+    links, source_id, far_id = _links(ends)
+    one = (source_id == param("source")) & (far_id == param("far"))
+    query = Q.select(exists(_where(Q.from_(links).select(1).where(one), links, link)))
     return Statement(f"{ends.name}.has", query, single)
 
 
-@lru_cache
-def _common(ends: Ends) -> Statement[Any]:
-    links = table("user_aims")
-    far = table(ends.far.name)
-    key = links.field(ends.far.link)
-    held = Q.from_(links).select(key).where(among(links.field(ends.source.link), "sources"))
-    held = held.groupby(key).having(size == param("count", "bigint"))
+@lru_cache(maxsize=256)
+def _common(ends: Ends, link: LinkShape) -> Statement[Any]:
+    links, far = table(ends.join.name), table(ends.far.name)
+    key = links.field(ends.far_id)
+    held = Q.from_(links).select(key).where(among(links.field(ends.source_id), "sources"))
+    held = _where(held, links, link).groupby(key).having(size == param("count", "bigint"))
     query = Q.from_(far).select(*ends.far.columns).where(among_rows(far.id, held))
     query = query.orderby(far.field(ends.far.label), far.id)
     return Statement(f"{ends.name}.common", query, maker(ends.far.row))

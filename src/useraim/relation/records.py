@@ -2,41 +2,46 @@
 
 from collections.abc import Iterable
 from functools import cache, lru_cache, partial
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import UuidArray
+from useraim.core.clauses import assigned, columns, differs, from_file, literal
 from useraim.core.operation import method
 from useraim.core.ordering import ID
-from useraim.core.pypika import Q, among, count, folded, param
+from useraim.core.pypika import Q, among, any_of, count, folded, param
 from useraim.core.pypika import table as rows_of
 from useraim.core.rows import maker, single, whole
-from useraim.core.statement import Call, Statement, assigned, differs, first, first_or_none, from_file, nothing
+from useraim.core.statement import Call, Statement, first, first_or_none, nothing
 from useraim.core.stream import Paged, stream_method
-from useraim.errors import AlreadyExists, NotFound
+from useraim.errors import NotFound
 from useraim.ids import in_key_order
 from useraim.page import Page, Place, Window, window
-from useraim.relation import filters, tables
+from useraim.relation import conditions, deleting, rules
+from useraim.relation.conditions import Shape
 from useraim.relation.creating import creation_arrays, creation_statement, creations, refuse_taken
-from useraim.relation.filters import Shape
-from useraim.values import Aim, Condition, User
+from useraim.relation.declaration import AnyTable, Ends, JoinTable, Record, Table
+from useraim.values import Condition, Must
 
 Id = TypeVar("Id", bound=UUID)
-R = TypeVar("R", bound=User | Aim)
+R = TypeVar("R", bound=Record)
 New = TypeVar("New")
-Far = TypeVar("Far")
-Table = tables.Table
+FId = TypeVar("FId", bound=UUID)
+F = TypeVar("F", bound=Record)
 
 
-class Records(Generic[Id, R, New, Far]):
-    """One table of records with an id of their own; `Far` is what refers to the other end of the relation."""
+Filter: TypeAlias = tuple[tuple[Shape, ...], bool]
+"""The shapes of the conditions, and whether text is searched."""
 
-    def __init__(self, table: Table[R], far: Table[Any], new: type[New]) -> None:
+
+class Records(Generic[Id, R, New, FId, F]):
+    """One table of records with an id of their own, at one end of a relation."""
+
+    def __init__(self, join: JoinTable, table: Table[Id, R, New, Any], far: Table[FId, F, Any, Any]) -> None:
         self.table = table
-        self.far = far
-        self.new = new
+        self.ends = Ends(join, table, far)
         rows = rows_of(table.name)
         one = rows.id == param("id")
         some = among(rows.id, "ids")
@@ -47,7 +52,7 @@ class Records(Generic[Id, R, New, Far]):
         self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
         self._delete = self._named("delete", Q.from_(rows).delete().where(one).returning("id"), row=single)
         self._delete_many = self._named("delete_many", Q.from_(rows).delete().where(some).returning("id"), row=single)
-        self._create = creation_statement(table, f"{table.name}.create_many")
+        self._create = creation_statement(table)
 
     @method
     def get(self, id: Id | R) -> Call[R]:
@@ -91,27 +96,43 @@ class Records(Generic[Id, R, New, Far]):
         return self.creation(validate.collection(new, "new"))
 
     @method
-    def delete(self, id: Id | R) -> Call[bool]:
-        """Delete the record and its memberships; say whether it was there. The far records stay."""
-        return self._delete.call(bool, {"id": self.table.id(id)})
+    def delete(self, id: Id | R, *, must: Must[Id | R] = ()) -> Call[bool]:
+        """Delete the record and its memberships; say whether it was there. The far records stay.
+
+        `must` is what shall hold afterwards for every far record that loses a link, else `RuleBroken` names all for
+        which it would not, and nothing is deleted. The record and these far records are locked first.
+        """
+        key = self.table.id(id)
+        if demanded := rules.rules(self.table, must):
+            return deleting.call(self.ends, [key], demanded, bool)
+        return self._delete.call(bool, {"id": key})
 
     @method
-    def delete_many(self, ids: Iterable[Id | R]) -> Call[tuple[Id, ...]]:
-        """Delete records and their memberships; return the ids really deleted, in input order."""
+    def delete_many(self, ids: Iterable[Id | R], *, must: Must[Id | R] = ()) -> Call[tuple[Id, ...]]:
+        """Delete records and their memberships; return the ids really deleted, in input order.
+
+        `must` as in `delete`.
+        """
         keys: list[Any] = self.table.ids(ids)
+        demanded = rules.rules(self.table, must)
 
         def read(rows: list[UUID]) -> tuple[Id, ...]:
             gone = set(rows)
             return tuple(key for key in keys if key in gone)
 
+        if not keys:
+            return nothing(())
         # Sorted, so that two callers lock the same rows in the same order.
-        return self._delete_many.call(read, {"ids": UuidArray(in_key_order(keys))}) if keys else nothing(())
+        ordered = in_key_order(keys)
+        if demanded:
+            return deleting.call(self.ends, ordered, demanded, read)
+        return self._delete_many.call(read, {"ids": UuidArray(ordered)})
 
     @method
     def page(
         self,
         *,
-        where: Iterable[Condition[Far]] = (),
+        where: Iterable[Condition[FId | F]] = (),
         search: str | None = None,
         order_by: str = "created_at",
         limit: int = 50,
@@ -129,13 +150,13 @@ class Records(Generic[Id, R, New, Far]):
         return self._page(asked, shape, parameters, order, descending=descending)
 
     @method
-    def count(self, *, where: Iterable[Condition[Far]] = (), search: str | None = None) -> Call[int]:
+    def count(self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None) -> Call[int]:
         """Count the records for which all conditions hold and whose text contains `search`."""
         shape, parameters = self._filter(where, search)
-        return _count(self.table, shape).call(first, parameters)
+        return _count(self.ends, shape).call(first, parameters)
 
     @stream_method
-    def stream(self, *, where: Iterable[Condition[Far]] = (), search: str | None = None) -> Paged[R]:
+    def stream(self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None) -> Paged[R]:
         """Iterate over the records of `page`, by created_at, in bounded memory.
 
         They are read in pages: every record that stays is met once, nothing is held between the pages, and
@@ -147,7 +168,7 @@ class Records(Generic[Id, R, New, Far]):
 
     def creation_of_one(self, new: New) -> Call[R]:
         """Build the call that creates one record: unlike the one for many, it looks for what is in the way last."""
-        ((key, record),) = creations(self.table, self.new, [new]).items()
+        ((key, record),) = creations(self.table, [new]).items()
         id_given = cast("Any", new).id is not None
 
         def read(rows: list[tuple[Any, ...]]) -> R:
@@ -155,22 +176,22 @@ class Records(Generic[Id, R, New, Far]):
             if row[0] is not None:
                 return self.make(row)
             if same_id is not None:
-                raise AlreadyExists(f"{self.table.name}_pkey", (same_id,))
+                raise self.table.taken(f"{self.table.name}_pkey", (same_id,))
             if same_value is not None:
-                raise AlreadyExists(f"{self.table.name}_{self.table.unique}_key", (same_value,))
+                raise self.table.taken(self.table.unique_key, (same_value,))
             # A row that another transaction committed meanwhile stands in the way without being seen.
             if id_given:
-                raise AlreadyExists(f"{self.table.name}_pkey", (key,))
-            raise AlreadyExists(f"{self.table.name}_{self.table.unique}_key")
+                raise self.table.taken(f"{self.table.name}_pkey", (key,))
+            raise self.table.taken(self.table.unique_key, ())
 
         return _create_one(self.table, id_given).call(read, {"id": key, **record})
 
     def creation(self, new: list[Any]) -> Call[list[R]]:
         """Build the call that creates records; shared with the functions that take one record's columns."""
-        records = creations(self.table, self.new, new)
+        records = creations(self.table, new)
 
         def read(rows: list[tuple[Any, ...]]) -> list[R]:
-            refuse_taken(rows)
+            refuse_taken(self.table, rows)
             created = {row[2]: self.make(row[2:]) for row in rows}
             return [created[key] for key in records]
 
@@ -188,22 +209,21 @@ class Records(Generic[Id, R, New, Far]):
                 raise NotFound(self.table.name, (key,))
             taken, *row = rows[0]
             if taken is not None:
-                raise AlreadyExists(f"{self.table.name}_{self.table.unique}_key", (taken,))
+                raise self.table.taken(self.table.unique_key, (taken,))
             return self.make(row)
 
         return _update(self.table, tuple(checked)).call(read, {"id": key, **checked})
 
-    def _filter(self, where: object, search: object) -> tuple[tuple[tuple[Shape, ...], bool], dict[str, object]]:
-        shapes, parameters = filters.conditions(self.table, self.far, where)
+    def _filter(self, where: object, search: object) -> tuple[Filter, dict[str, object]]:
+        _, shapes, parameters = conditions.bound(self.ends.far, validate.collection(where, "where"), "where")
         if search is None:
             return (shapes, False), parameters
         return (shapes, True), parameters | {"pattern": _pattern(validate.plain_text(search, "search"))}
 
     def _page(
-        self, asked: Window, shape: tuple[tuple[Shape, ...], bool], parameters: dict[str, object], order: str,
-        *, descending: bool,
-    ) -> Call[Page[R]]:  # fmt: skip
-        statement = _page(self.table, shape, order, descending, asked.direction)
+        self, asked: Window, shape: Filter, parameters: dict[str, object], order: str, *, descending: bool
+    ) -> Call[Page[R]]:
+        statement = _page(self.ends, shape, order, descending, asked.direction)
         column = self.table.orders[order].column
 
         def place(row: R) -> Place:
@@ -215,74 +235,72 @@ class Records(Generic[Id, R, New, Far]):
         return Statement(f"{self.table.name}.{name}", query, row)
 
 
-def _by_created_at(row: User | Aim) -> Place:
+def _by_created_at(row: Record) -> Place:
     return row.created_at, row.id
 
 
 @cache
-def _create_one(table: Table[Any], id_given: bool) -> Statement[tuple[Any, ...]]:
-    same_id = f"SELECT id FROM {table.name} WHERE id = %(id)s"
-    same_value = f"SELECT id FROM {table.name} t WHERE {_taken(table)}" if table.unique else ""
-    taken = [same_id] * id_given + [same_value] * bool(same_value)
+def _create_one(table: AnyTable, id_given: bool) -> Statement[tuple[Any, ...]]:
     query = from_file(
-        "create_one.sql",
+        "records/create.sql",
         table=table.name,
-        given=", ".join(table.given),
-        values=", ".join(f"%({name})s" for name in table.given),
-        unless="WHERE " * bool(taken) + " AND ".join(f"NOT EXISTS ({rows})" for rows in taken),
-        # Where both id and value can be in the way unseen, the server's error has to say which.
-        target="(id)" if id_given else "",
+        given=columns(table.given),
+        values=columns(f"%({name})s" for name in table.given),
         columns=table.listed(),
-        same_value=f"({same_value})" if same_value else "NULL::uuid",
+        id_given=literal(id_given),
+        target="(id)" if id_given else "",
+        has_unique=literal(table.unique is not None),
+        theirs=table.compared("t"),
+        ours=_compared(table),
     )
     return Statement(f"{table.name}.create", query, whole)
 
 
 @cache
-def _update(table: Table[Any], given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
+def _update(table: AnyTable, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
     new = {name: f"%({name})s::text" for name in given}
     query = from_file(
-        "update.sql",
+        "records/update.sql",
         table=table.name,
         columns=table.listed(),
         returned=table.listed("t"),
-        taken=f"{_taken(table)} AND t.id <> %(id)s" if table.unique in given else "false",
         changes=assigned(new),
         differs=differs("h", new),
+        gives_unique=literal(table.unique in given),
+        theirs=table.compared("t"),
+        ours=_compared(table) if table.unique in given else "NULL",
     )
     return Statement(f"{table.name}.update", query, whole)
 
 
-def _taken(table: Table[Any]) -> str:
-    return f"{table.unique_of('t')} = {folded(param(str(table.unique), 'text'))}"
+def _compared(table: AnyTable) -> str:
+    return str(folded(param(table.unique or table.label, "text")))
 
 
 @lru_cache(maxsize=256)
-def _page(
-    table: Table[R], shape: tuple[tuple[Shape, ...], bool], order: str, descending: bool, direction: str
-) -> Statement[R]:
+def _page(ends: Ends, shape: Filter, order: str, descending: bool, direction: str) -> Statement[Any]:
+    table = ends.source
     rows = rows_of(table.name)
     keys = (table.orders[order], ID)
-    query = _filtered(Q.from_(rows).select(*table.columns), rows, table, shape)
+    query = _filtered(Q.from_(rows).select(*table.columns), rows, ends, shape)
     terms = [key.term(rows) for key in keys]
     query = ordering.seek(query, terms, keys, descending=descending, start=direction)
     return Statement(f"{table.name}.page", query, maker(table.row))
 
 
 @lru_cache(maxsize=256)
-def _count(table: Table[Any], shape: tuple[tuple[Shape, ...], bool]) -> Statement[int]:
-    rows = rows_of(table.name)
-    return Statement(f"{table.name}.count", _filtered(Q.from_(rows).select(count), rows, table, shape), single)
+def _count(ends: Ends, shape: Filter) -> Statement[int]:
+    rows = rows_of(ends.source.name)
+    return Statement(f"{ends.source.name}.count", _filtered(Q.from_(rows).select(count), rows, ends, shape), single)
 
 
-def _filtered(query: Any, rows: Any, table: Table[Any], shape: tuple[tuple[Shape, ...], bool]) -> Any:
-    conditions, searched = shape
-    for number, condition in enumerate(conditions):
-        query = query.where(filters.criterion(rows, table, condition, f"where{number}_"))
+def _filtered(query: Any, rows: Any, ends: Ends, shape: Filter) -> Any:
+    asked, searched = shape
+    for number, condition in enumerate(asked):
+        query = query.where(conditions.criterion(rows, conditions.of(ends), condition, f"where{number}_"))
     if searched:
         pattern = param("pattern")
-        columns = [rows.field(name).ilike(pattern) for name in table.given]
-        query = query.where(columns[0] | columns[1])
+        query = query.where(any_of(rows.field(name).ilike(pattern) for name in ends.source.given))
     return query
 
 

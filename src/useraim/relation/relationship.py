@@ -1,22 +1,24 @@
-"""ManyToMany: the relation between users and aims, defined once and used from both ends."""
+"""ManyToMany: a relation between two tables, defined once and used from both ends."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Generic, TypeVar, Unpack
 from uuid import UUID
 
 from useraim import validate
 from useraim.core.operation import method
-from useraim.core.statement import Call
+from useraim.core.statement import Call, all_of
 from useraim.core.stream import Paged, stream_method
+from useraim.errors import InvalidValue
 from useraim.page import Page, window
-from useraim.relation import filters, memberships, reading, tables, writing
-from useraim.values import Aim, Attributes, Changes, Link, Linked, LinkFilter, OnMatch, User
+from useraim.relation import conditions, linked_records, reading, rules, writing
+from useraim.relation.declaration import Ends, JoinTable, Record, Table
+from useraim.values import Attributes, Changes, Link, Linked, LinkFilter, Must, OnMatch
 
 SId = TypeVar("SId", bound=UUID)
-S = TypeVar("S", bound=User | Aim)
+S = TypeVar("S", bound=Record)
 FId = TypeVar("FId", bound=UUID)
-F = TypeVar("F", bound=User | Aim)
+F = TypeVar("F", bound=Record)
 New = TypeVar("New")
 Edit = TypeVar("Edit")
 
@@ -24,10 +26,8 @@ Edit = TypeVar("Edit")
 class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
     """The links of a *source* to records at the *far* end: `users.aims` and `aims.users` are two instances."""
 
-    def __init__(self, source: tables.Table[S], far: tables.Table[F], new: type[New], edit: type[Edit]) -> None:
-        self._ends = tables.Ends(source, far)
-        self._new = new
-        self._edit = edit
+    def __init__(self, join: JoinTable, source: Table[SId, S, Any, Any], far: Table[FId, F, New, Edit]) -> None:
+        self._ends = Ends(join, source, far)
 
     @method
     def append(
@@ -36,17 +36,19 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         links: Iterable[FId | F | Link[FId | F]],
         *,
         on_match: OnMatch = "ignore",
+        must: Must[FId | F] = (),
+        if_version: str | None = None,
         **given: Unpack[Attributes],
     ) -> Call[Changes]:
         """Link the source to far records; the keywords are the attributes of links that do not give their own.
 
         `on_match` says what happens to links that exist: ignore leaves them alone, update takes the attributes
         given, error raises `AlreadyExists` naming all. Raises `BrokenReference` naming all ids that do not exist.
+
+        `must`, here and below, is what shall hold for the source afterwards, else `RuleBroken`; `if_version` the
+        `version` that its links have still, else `Conflict`. Both lock the source first; then nothing is written.
         """
-        defaults = memberships.check(given)
-        return writing.put(
-            self._ends, self._source(source), writing.wanted(self._ends, links, defaults), on_match, replacing=False
-        )
+        return self._put(source, links, on_match, given, self._rules(must, if_version), replacing=False)
 
     @method
     def replace(
@@ -55,6 +57,8 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         links: Iterable[FId | F | Link[FId | F]],
         *,
         on_match: OnMatch = "update",
+        must: Must[FId | F] = (),
+        if_version: str | None = None,
         **given: Unpack[Attributes],
     ) -> Call[Changes]:
         """Make these the only links of the source; those that stay keep joined_at and every attribute not given.
@@ -62,58 +66,65 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         The source's row is locked first, in the same round trip, so that of two callers at once the second sees what
         the first has left. `on_match` and errors as in `append`.
         """
-        defaults = memberships.check(given)
-        return writing.put(
-            self._ends, self._source(source), writing.wanted(self._ends, links, defaults), on_match, replacing=True
-        )
+        return self._put(source, links, on_match, given, self._rules(must, if_version), replacing=True)
 
     @method
-    def remove(self, source: SId | S, ids: Iterable[FId | F]) -> Call[Changes]:
+    def remove(
+        self, source: SId | S, ids: Iterable[FId | F], *, must: Must[FId | F] = (), if_version: str | None = None
+    ) -> Call[Changes]:
         """Unlink far records; those that are not linked are not in `removed`."""
-        return writing.remove(self._ends, self._source(source), self._ends.far.ids(ids))
+        demanded = self._rules(must, if_version)
+        return writing.remove(self._ends, self._source(source), self._ends.far.ids(ids), demanded)
 
     @method
-    def clear(self, source: SId | S) -> Call[Changes]:
+    def clear(self, source: SId | S, *, must: Must[FId | F] = (), if_version: str | None = None) -> Call[Changes]:
         """Unlink all far records."""
-        return writing.remove(self._ends, self._source(source), None)
+        return writing.remove(self._ends, self._source(source), None, self._rules(must, if_version))
 
     @method
     def update(
         self,
         source: SId | S,
         links: Iterable[FId | F | Link[FId | F]],
+        *,
+        must: Must[FId | F] = (),
+        if_version: str | None = None,
         **given: Unpack[Attributes],
     ) -> Call[Changes]:
         """Change attributes of existing links; `NotFound` names all that do not exist, and then nothing changes."""
-        defaults = memberships.check(given)
-        return writing.update(self._ends, self._source(source), writing.wanted(self._ends, links, defaults))
+        wanted = writing.wanted(self._ends, links, self._ends.join.attributes.check(given))
+        return writing.update(self._ends, self._source(source), wanted, self._rules(must, if_version))
 
     @method
     def create(
-        self,
-        source: SId | S,
-        new: Iterable[New],
-        **given: Unpack[Attributes],
+        self, source: SId | S, new: Iterable[New], *, must: Must[FId | F] = (), **given: Unpack[Attributes]
     ) -> Call[list[Linked[F]]]:
         """Create far records and link them, all or nothing; they come back in input order.
 
         Raises `BrokenReference` when the source does not exist, `AlreadyExists` for ids or e-mail addresses taken.
         """
-        return writing.create(
-            self._ends, self._new, self._source(source), validate.collection(new, "new"), memberships.check(given)
-        )
+        attributes = self._ends.join.attributes.check(given)
+        records = validate.collection(new, "new")
+        return linked_records.create(self._ends, self._source(source), records, attributes, self._rules(must))
 
     @method
-    def direct_control(self, source: SId | S, items: Iterable[New | Edit | FId | F]) -> Call[Changes]:
+    def direct_control(
+        self,
+        source: SId | S,
+        items: Iterable[New | Edit | FId | F],
+        *,
+        must: Must[FId | F] = (),
+        if_version: str | None = None,
+    ) -> Call[Changes]:
         """Make the linked far records exactly these: new ones are created and linked, edited ones changed, those
         only named stay as they are, and linked records not mentioned are **deleted**, with all their links.
 
         Locks the source as `replace` does. Raises `BrokenReference` for ids that do not exist, `NotFound` for records
         that exist but are not linked, `AlreadyExists` for unique values that other records have when the call starts.
         """
-        return writing.direct_control(
-            self._ends, self._new, self._edit, self._source(source), validate.collection(items, "items")
-        )
+        demanded = self._rules(must, if_version)
+        records = validate.collection(items, "items")
+        return linked_records.direct_control(self._ends, self._source(source), records, demanded)
 
     @method
     def of(
@@ -168,6 +179,28 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         asked = window(reading.scope(self._ends, key, link, by), reading.keys(self._ends, by), limit, after, before)
         return reading.page(self._ends, key, link, by, asked)
 
+    @method
+    def pages(
+        self,
+        after: Mapping[SId, str | None],
+        *,
+        link: LinkFilter | None = None,
+        order_by: str = "joined_at",
+        limit: int = 50,
+    ) -> Call[dict[SId, Page[Linked[F]]]]:
+        """Return the next page of `page` for each of many sources: `after` has the cursor of each, None for its first.
+
+        A statement a source, all in one round trip and one transaction.
+        """
+        if not isinstance(after, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
+            raise InvalidValue("after", "a mapping of sources to cursors is needed")
+        asked: dict[Any, str | None] = {self._source(source): cursor for source, cursor in after.items()}
+        pages = [
+            self.page.call(source, link=link, order_by=order_by, limit=limit, after=cursor)
+            for source, cursor in asked.items()
+        ]
+        return all_of(pages, lambda read: dict(zip(asked, read, strict=True)))
+
     @stream_method
     def stream(self, source: SId | S, *, link: LinkFilter | None = None) -> Paged[Linked[F]]:
         """Iterate over the links of a source by joined_at in bounded memory, reading page after page.
@@ -176,7 +209,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         it is is met once; none is met that comes behind the link that is the last at the start.
         """
         key, by = self._source(source), reading.order(self._ends, "joined_at")
-        filters.link_shape(link)
+        conditions.link_shape(link)
         return Paged(partial(reading.page, self._ends, key, link, by), reading.place_by(self._ends, by))
 
     @method
@@ -190,17 +223,41 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         return reading.count_by_role(self._ends, self._sources(sources))
 
     @method
-    def has(self, source: SId | S, far: FId | F) -> Call[bool]:
+    def has(self, source: SId | S, far: FId | F, *, link: LinkFilter | None = None) -> Call[bool]:
         """Say whether the two are linked; those that do not exist are not."""
-        return reading.has(self._ends, self._source(source), self._ends.far.id(far, "far"))
+        return reading.has(self._ends, self._source(source), self._ends.far.id(far, "far"), link)
 
     @method
-    def common(self, sources: Iterable[SId | S]) -> Call[list[F]]:
+    def version(self, source: SId | S) -> Call[str]:
+        """Return what changes whenever a link of the source or an attribute of one does, for `if_version`.
+
+        Sets of a source that are equal have equal versions. It is 64 hexadecimal digits, good for an ETag.
+        """
+        return rules.version(self._ends, self._source(source))
+
+    @method
+    def common(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[list[F]]:
         """Return the far records that all of the sources are linked to, by title or name; ties by id.
 
         A source that does not exist is linked to nothing: the list is empty then.
         """
-        return reading.common(self._ends, self._sources(sources))
+        return reading.common(self._ends, self._sources(sources), link)
+
+    def _put(
+        self,
+        source: SId | S,
+        links: Iterable[object],
+        on_match: OnMatch,
+        given: Attributes,
+        demanded: rules.Rules,
+        *,
+        replacing: bool,
+    ) -> Call[Changes]:
+        wanted = writing.wanted(self._ends, links, self._ends.join.attributes.check(given))
+        return writing.put(self._ends, self._source(source), wanted, on_match, demanded, replacing=replacing)
+
+    def _rules(self, must: object, if_version: object = None) -> rules.Rules:
+        return rules.rules(self._ends.far, must, if_version)
 
     def _source(self, source: SId | S) -> UUID:
         return self._ends.source.id(source, "source")

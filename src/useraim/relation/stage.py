@@ -9,13 +9,15 @@ from typing import Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from useraim.core.adapt import pack_text, pack_texts, pack_time
+from useraim.core.clauses import assigned, differs, existing, from_file, listed
+from useraim.core.pypika import Q, count, count_of, table
 from useraim.core.rows import single, whole
 from useraim.core.running import Script
-from useraim.core.statement import Statement, assigned, differs, first, from_file, listed, named
+from useraim.core.statement import Statement, first, named
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, InvalidValue
 from useraim.ids import in_key_order
-from useraim.relation import csvfile, memberships
-from useraim.relation.memberships import ATTRIBUTES, Given
+from useraim.relation import csvfile
+from useraim.relation.attributes import ATTRIBUTES, Given, Shape
 from useraim.relation.pairs import membership
 from useraim.values import OnMatch, Pair
 
@@ -32,21 +34,40 @@ _FIELDS: Final = 3 + len(ATTRIBUTES)
 
 STAGE: Final = named(
     "bulk.load (stage)",
-    from_file("stage.sql", columns=listed(f"{name} {attribute.type}" for name, attribute in ATTRIBUTES.items())),
+    from_file("bulk/stage.sql", columns=listed(f"{name} {attribute.type}" for name, attribute in ATTRIBUTES.items())),
 )
-COPY: Final = named(
-    "bulk.load", f"COPY pg_temp.useraim_stage (n, user_id, aim_id{listed(_TEXTS + _TIMES)}) FROM STDIN (FORMAT binary)"
-)
-DROP: Final = named("bulk.load (drop)", "DROP TABLE pg_temp.useraim_stage")
+COPY: Final = named("bulk.load", from_file("bulk/copy.sql", names=listed(_TEXTS + _TIMES)))
+DROP: Final = named("bulk.load (drop)", from_file("bulk/drop.sql"))
+_s: Final = table("useraim_stage", "s", schema="pg_temp")
+_u, _a, _m = table("users", "u"), table("aims", "a"), table("user_aims", "m")
+_linked: Final = (_m.user_id == _s.user_id) & (_m.aim_id == _s.aim_id)
+_pairs: Final = Q.from_(_s).select(_s.user_id, _s.aim_id).distinct().as_("p")
 _GIVEN: Final = Statement(
-    "bulk.load (given)",
-    f"SELECT count(*){listed(f'pg_catalog.count({name})' for name in ATTRIBUTES)} FROM pg_temp.useraim_stage",
+    "bulk.load (given)", Q.from_(_s).select(count, *(count_of(_s.field(name)) for name in ATTRIBUTES)), whole
+)
+_MISSING: Final = Statement("bulk.load (missing)", from_file("bulk/missing.sql"), whole)
+_HELD: Final = Statement(
+    "bulk.load (held)",
+    Q.from_(_s).join(_m).on(_linked).select(_s.user_id, _s.aim_id).distinct().orderby(_s.user_id, _s.aim_id),
     whole,
 )
-_MISSING: Final = Statement("bulk.load (missing)", from_file("stage_missing.sql"), whole)
-_HELD: Final = Statement("bulk.load (held)", from_file("stage_held.sql"), whole)
-_REJECTED: Final = Statement("bulk.load (rejected)", from_file("stage_rejected.sql"), whole)
-_LINKED: Final = Statement("bulk.load (linked)", from_file("stage_linked.sql"), single)
+_REJECTED: Final = Statement(
+    "bulk.load (rejected)",
+    Q.from_(_s)
+    .left_join(_u)
+    .on(_u.id == _s.user_id)
+    .left_join(_a)
+    .on(_a.id == _s.aim_id)
+    .select(_s.n, _s.user_id, _s.aim_id, _u.id.isnull().as_("no_user"), _a.id.isnull().as_("no_aim"))
+    .where(_u.id.isnull() | _a.id.isnull())
+    .orderby(_s.n),
+    whole,
+)
+_LINKED: Final = Statement(
+    "bulk.load (linked)",
+    Q.from_(_pairs).join(_m).on((_m.user_id == _pairs.user_id) & (_m.aim_id == _pairs.aim_id)).select(count),
+    single,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,28 +131,22 @@ def _overtaken(error: Error) -> Error:
 
 
 @cache
-def _put(given: memberships.Shape, on_match: OnMatch) -> Statement[tuple[int, int, int]]:
+def _put(given: Shape, on_match: OnMatch) -> Statement[tuple[int, int, int]]:
     names = [name for name, _ in given]
-    update = on_match == "update" and names
+    new = {name: f"excluded.{name}" for name in names} if on_match == "update" else {}
     query = from_file(
-        "stage_put.sql",
+        "bulk/put.sql",
         names=listed(names),
-        values=listed(memberships.value(name, every=every, alias="s") for name, every in given),
-        conflict="ON CONFLICT (user_id, aim_id) DO "
-        + (memberships.update_set({name: f"excluded.{name}" for name in names}) if update else "NOTHING"),
+        values=ATTRIBUTES.new_values(given, "s"),
+        conflict=existing("user_id, aim_id", new),
     )
     return Statement("bulk.load (put)", query, whole)
 
 
 @cache
-def _update(given: memberships.Shape) -> Statement[int]:
+def _update(given: Shape) -> Statement[int]:
     new = {name: f"coalesce(s.{name}, m.{name})" for name, _ in given}
-    query = from_file(
-        "stage_update.sql",
-        names=listed(new),
-        changes=assigned(new),
-        differs=differs("m", new),
-    )
+    query = from_file("bulk/update.sql", names=listed(new), changes=assigned(new), differs=differs("m", new))
     return Statement("bulk.load (update)", query, single)
 
 

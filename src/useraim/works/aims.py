@@ -4,16 +4,16 @@ from typing import Final
 
 from useraim.core.operation import operation
 from useraim.core.statement import Call
-from useraim.ids import AimId, UserId
+from useraim.ids import AimId
 from useraim.relation.records import Records
 from useraim.relation.relationship import ManyToMany
-from useraim.relation.tables import AIMS, USERS
+from useraim.relation.tables import AIMS, USER_AIMS, USERS
 from useraim.validate import UNSET, Unset
-from useraim.values import Aim, AimRef, EditUser, NewAim, NewUser, User, UserRef
+from useraim.values import Aim, AimRef, NewAim
 
-_RECORDS: Final = Records[AimId, Aim, NewAim, UserRef](AIMS, USERS, NewAim)
+_RECORDS: Final = Records(USER_AIMS, AIMS, USERS)
 
-users: Final = ManyToMany[AimId, Aim, UserId, User, NewUser, EditUser](AIMS, USERS, NewUser, EditUser)
+users: Final = ManyToMany(USER_AIMS, AIMS, USERS)
 """The users of aims: the relation with an aim as its source."""
 
 get = _RECORDS.get

@@ -1,0 +1,2 @@
+DROP FUNCTION lock_teams_of_user, lock_links_of_team, lock_teams, lock_team;
+DROP TABLE team_users, teams;

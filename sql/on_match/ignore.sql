@@ -1,0 +1,2 @@
+-- A row that exists is left alone. Slots: keys, the primary key.
+ON CONFLICT ({keys}) DO NOTHING

@@ -1,0 +1,18 @@
+-- Change a membership if a value differs, and its role is still the one expected where one is; return its row either way,
+-- with whether it was changed.
+-- The row is locked first, and `held` is its newest version, also after waiting for another writer; the table itself
+-- is seen as of the start of the statement, so conditions are on `h`.
+-- Slots: columns and returned, all of them, plain and of m; changes and differs, new values, and whether one is another than
+-- h has.
+WITH held AS MATERIALIZED (
+    SELECT {columns} FROM user_aims WHERE user_id = %(user_id)s AND aim_id = %(aim_id)s FOR NO KEY UPDATE
+),
+updated AS (
+    UPDATE user_aims m SET {changes} FROM held h
+    WHERE m.user_id = %(user_id)s AND m.aim_id = %(aim_id)s AND m.user_id = h.user_id
+        AND (%(if_role)s::text IS NULL OR h.role = %(if_role)s) AND ({differs})
+    RETURNING {returned}
+)
+SELECT true AS updated, {columns} FROM updated
+UNION ALL
+SELECT false, {columns} FROM held WHERE NOT EXISTS (SELECT 1 FROM updated)

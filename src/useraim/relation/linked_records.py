@@ -1,0 +1,125 @@
+"""Writes of far records together with their links: `create` and `direct_control` of `ManyToMany`."""
+
+from functools import cache, partial
+from typing import Any
+from uuid import UUID
+
+from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.clauses import assigned, columns, differs, from_file, listed, rows_from
+from useraim.core.pypika import Q, function, param
+from useraim.core.rows import single, whole
+from useraim.core.statement import Call, Statement, nothing
+from useraim.ids import in_key_order
+from useraim.relation.attributes import Given
+from useraim.relation.creating import creation_arrays, creations, unique_slots
+from useraim.relation.declaration import AnyTable, Ends
+from useraim.relation.rules import Demand, Rules, slots
+from useraim.relation.writing import OUTCOMES, changes, lock, refusal
+from useraim.values import Changes, Linked
+
+
+def create(ends: Ends, source: UUID, values: list[Any], given: Given, demanded: Rules) -> Call[list[Linked[Any]]]:
+    """Create far records and link them."""
+    records = creations(ends.far, values)
+    width = 2 + len(ends.far.columns)
+
+    def read(rows: list[tuple[Any, ...]]) -> list[Linked[Any]]:
+        if rows and rows[0][0] is not None:
+            raise refusal(ends, [(row[0], row[1]) for row in rows], demanded)
+        linked = {row[2]: Linked(ends.far.row(*row[2:width]), *row[width:]) for row in rows}
+        return [linked[key] for key in records]
+
+    if not records:
+        return nothing([])
+    arrays, attributes = creation_arrays(ends.far, records), ends.join.attributes.bound(given)
+    parameters = {"source": source, **arrays, **attributes, **demanded.parameters}
+    call = _create(ends, tuple(given), demanded.demand).call(read, parameters)
+    return call.under(lock(ends, source)) if demanded else call
+
+
+def direct_control(ends: Ends, source: UUID, items: list[Any], demanded: Rules) -> Call[Changes]:
+    """Make the linked far records exactly these, under a lock on the source."""
+    far = ends.far
+    fresh = creations(far, [item for item in items if isinstance(item, far.new)])
+    kept: dict[UUID, dict[str, object]] = {}
+    order: dict[UUID, None] = {}
+    ids = iter(fresh)
+    for item in items:
+        if isinstance(item, far.new):
+            order[next(ids)] = None
+        else:
+            key, edit = _kept(far, item)
+            kept.setdefault(key, edit)
+            order[key] = None
+    if both := tuple(key for key in fresh if key in kept):
+        raise far.taken(f"{far.name}_pkey", both)
+
+    def read(rows: list[tuple[str, UUID]]) -> Changes:
+        if rows and rows[0][0] not in OUTCOMES:
+            raise refusal(ends, rows, demanded, order)
+        return changes(order, rows)
+
+    edits = {f"kept_{name}": TextArray(row.get(name) for row in kept.values()) for name in far.given}  # type: ignore[misc]
+    parameters = {
+        "source": source,
+        "kept": UuidArray(kept),
+        **edits,
+        **creation_arrays(far, fresh),
+        **demanded.parameters,
+    }
+    # As in `update`: a record that another transaction is just deleting would be passed over.
+    edited = in_key_order(key for key, row in kept.items() if row)
+    rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
+    return _direct_control(ends, demanded.demand).call(read, parameters).under(lock(ends, source), *rows)
+
+
+def _kept(far: AnyTable, item: Any) -> tuple[UUID, dict[str, object]]:
+    """Check a record to keep: its id, and the columns that an edit of it gives."""
+    if isinstance(item, far.edit):
+        edit: Any = item
+        return far.id(edit.id, "items"), far.check({name: getattr(edit, name) for name in far.given})
+    return far.id(item, "items"), {}
+
+
+@cache
+def _lock_far(ends: Ends) -> Statement[object]:
+    query = Q.select(function(ends.far.lock_many, param("ids", "uuid[]")))
+    return Statement(f"{ends.name} (lock_far)", query, single)
+
+
+@cache
+def _create(ends: Ends, given: tuple[str, ...], demand: Demand) -> Statement[tuple[Any, ...]]:
+    attributes, far = ends.join.attributes, ends.far
+    query = from_file(
+        "links/create.sql",
+        **ends.slots,
+        given=columns(far.given),
+        columns=far.listed(),
+        added=far.listed("a"),
+        names=listed(given),
+        values=listed(attributes.params(given).values()),
+        linked=listed(f"m.{name}" for name in attributes),
+        arrays=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in far.given)),
+        **unique_slots(far, "t", "n"),
+        **slots(ends, demand, "rules/create.sql", partial(attributes.new, given=given), asked="source"),
+    )
+    return Statement(f"{ends.name}.create", query, whole)
+
+
+@cache
+def _direct_control(ends: Ends, demand: Demand) -> Statement[tuple[Any, ...]]:
+    far = ends.far
+    edited = {name: f"coalesce(k.{name}, f.{name})" for name in far.given}
+    query = from_file(
+        "links/direct_control.sql",
+        **ends.slots,
+        given=columns(far.given),
+        kept=rows_from("%(kept)s::uuid[]", *(f"%(kept_{name})s::text[]" for name in far.given)),
+        new=rows_from("%(ids)s::uuid[]", *(f"%(new_{name})s::text[]" for name in far.given)),
+        changes=assigned(edited),
+        differs=differs("f", edited),
+        unique=far.unique or far.label,
+        **unique_slots(far, "f", "w"),
+        **slots(ends, demand, "rules/direct_control.sql", partial(ends.join.attributes.new, given=()), asked="source"),
+    )
+    return Statement(f"{ends.name}.direct_control", query, whole)

@@ -1,0 +1,114 @@
+"""Rules of a write: conditions that must hold for the source afterwards, and the version that the caller has seen.
+
+The write itself checks them, under the lock on the source: of callers who all give the rule, none can break it.
+"""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from useraim import validate
+from useraim.core.clauses import from_file, listed
+from useraim.core.pypika import Q, count, function, negate, scalar, table
+from useraim.core.rows import single
+from useraim.core.statement import Call, Statement, first
+from useraim.errors import Conflict, Error, RuleBroken
+from useraim.ids import in_key_order
+from useraim.relation import conditions
+from useraim.relation.conditions import Links, Shape
+from useraim.relation.declaration import AnyTable, Ends
+from useraim.values import AllOf, AnyOf, Condition, CountBetween, Exactly, NoneOf
+
+_KINDS: Final = (AnyOf, AllOf, NoneOf, Exactly, CountBetween)
+
+
+class Demand(NamedTuple):
+    """What a statement has to check: of which it is rendered once for all values."""
+
+    shapes: tuple[Shape, ...] = ()
+    versioned: bool = False
+
+
+class Rules(NamedTuple):
+    """What a caller demands of one write."""
+
+    conditions: tuple[Condition[Any], ...]
+    demand: Demand
+    parameters: dict[str, object]
+
+    def __bool__(self) -> bool:
+        return self.demand != NOTHING
+
+    def refusal(self, rows: list[tuple[str, UUID]]) -> Error | None:
+        """Say which rule a row names as broken, or that the version is another one; None if no row does."""
+        words = [(reason.split(" "), key) for reason, key in rows]
+        for (reason, *rest), _ in words:
+            if reason == "version":
+                return Conflict("the links are no longer as they were seen", rest[0])
+        broken = [(int(rest[0]), int(rest[1]), key) for (reason, *rest), key in words if reason == "rule"]
+        if not broken:
+            return None
+        number, links, _ = min(broken)
+        ids = in_key_order(key for which, _, key in broken if which == number)
+        return RuleBroken(self.conditions[number], links, tuple(ids))
+
+
+NOTHING: Final = Demand()
+NO_RULES: Final = Rules((), NOTHING, {})
+
+
+def rules(far: AnyTable, must: object, if_version: object = None) -> Rules:
+    """Check what a caller demands: one condition or several on the far end, and a version or None."""
+    given: list[Any] = [must] if isinstance(must, _KINDS) else validate.collection(must, "must")
+    if not given and if_version is None:
+        return NO_RULES
+    held, shapes, parameters = conditions.bound(far, given, "must")
+    if if_version is not None:
+        parameters["if_version"] = validate.plain_text(if_version, "if_version")
+    return Rules(held, Demand(shapes, if_version is not None), parameters)
+
+
+def slots(
+    ends: Ends, demand: Demand, path: str, values: Callable[[list[str]], str] = listed, *, asked: str, **parts: str
+) -> dict[str, str]:
+    """Fill the slots `ahead`, by a file of sql/rules/, and `broken`; `asked` is the end that has the rules.
+
+    `values` lists attributes of links as they will be.
+    """
+    if demand == NOTHING:
+        return {"ahead": "", "broken": ""}
+    attributes = conditions.attributes(demand.shapes)
+    parts = {**ends.slots, **parts, "attributes": listed(attributes), "values": values(attributes)}
+    near, far = (ends.source_id, ends.far_id) if asked == "source" else (ends.far_id, ends.source_id)
+    links = Links("after", near, far, ends.source.name, by_row=True)
+    broken = [_broken(number, links, shape) for number, shape in enumerate(demand.shapes)]
+    if demand.versioned:
+        broken.append(from_file("rules/version.sql", version=_version_query(ends)))
+    ahead = from_file(path, **parts) + "\n" if demand.shapes else ""
+    return {"ahead": ahead, "broken": "\n".join(broken)}
+
+
+def _broken(number: int, links: Links, shape: Shape) -> str:
+    after, ruled, prefix = table(links.table), table("ruled", "r"), f"must{number}_"
+    counted = Q.from_(after).select(count).where(after.field(links.asked_id) == ruled.id)
+    for part in conditions.link_criteria(after, shape.link, prefix):
+        counted = counted.where(part)
+    reason = function("pg_catalog.concat", f"rule {number} ", scalar(counted))
+    holds = conditions.criterion(ruled, links, shape, prefix)
+    rule = Q.from_(ruled).select(reason, ruled.id).where(negate(holds))
+    return from_file("rules/broken.sql", rule=str(rule))
+
+
+def version(ends: Ends, source: UUID) -> Call[str]:
+    """Read the version of the links of a source."""
+    return _version(ends).call(first, {"source": source})
+
+
+@cache
+def _version(ends: Ends) -> Statement[str]:
+    return Statement(f"{ends.name}.version", _version_query(ends), single)
+
+
+def _version_query(ends: Ends) -> str:
+    return from_file("links/version.sql", **ends.slots, digested=ends.join.attributes.digested("m"))
