@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick soak clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules soak clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ bench: install  ## compare with bare psycopg and other libraries (20 minutes)
 bench-quick: install  ## the same, fewer rounds (10 minutes)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks --quick
+
+bench-rules: install  ## what must= and if_version= cost (a minute)
+	$(BIN)/python -m benchmarks.rules
 
 statements: install  ## write the snapshot of all statements as they are sent, to be read in a review
 	$(BIN)/python -m tests.contract.snapshot

@@ -6,6 +6,6 @@ ruled (id) AS MATERIALIZED (
 ),
 after ({source_id}, {far_id}{attributes}) AS MATERIALIZED (
     SELECT {source_id}, {far_id}{attributes} FROM {join}
-    -- An array leaves the planner no join to choose, which would read the whole table.
-    WHERE {far_id} = ANY (ARRAY(SELECT id FROM ruled)) AND {source_id} <> ALL (%(ids)s::uuid[])
+    -- The array leaves the planner no join to choose, which would read the whole table; the subquery is hashed.
+    WHERE {far_id} = ANY (ARRAY(SELECT id FROM ruled)) AND {source_id} NOT IN (SELECT pg_catalog.unnest(%(ids)s::uuid[]))
 ),

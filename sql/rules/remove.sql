@@ -6,5 +6,6 @@ ruled (id) AS (
 ),
 after ({source_id}, {far_id}{attributes}) AS MATERIALIZED (
     SELECT {source_id}, {far_id}{attributes} FROM {join}
-    WHERE {source_id} = %(source)s AND NOT ({everything} OR {far_id} = ANY (%(far)s::uuid[]))
+    -- A subquery is hashed; an array, unknown when the plan is made, would be gone through for each link.
+    WHERE NOT {everything} AND {source_id} = %(source)s AND {far_id} NOT IN (SELECT pg_catalog.unnest(%(far)s::uuid[]))
 ),

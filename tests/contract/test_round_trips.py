@@ -12,7 +12,8 @@ from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from tests.proxy import Wire, wire
 from useraim import AlreadyExists, aims, user_aims, users
-from useraim.values import AllOf, EditAim, EditUser, Link, LinkFilter, NewAim, NewUser, NewUserAim
+from useraim.ids import new_id
+from useraim.values import AllOf, CountBetween, EditAim, EditUser, Link, LinkFilter, NewAim, NewUser, NewUserAim
 
 Use: TypeAlias = tuple[str, Any, Callable[[], tuple[Any, ...]], dict[str, Any]]
 
@@ -105,7 +106,18 @@ def uses(counted: tuple[str, Wire]) -> list[Use]:
         plain(users.aims.page, ana, order_by="title"),
         plain(users.aims.count, [ana, bo], link=owner),
         plain(users.aims.count_by_role, [ana, bo]),
-        plain(users.aims.has, ana, run),
+        plain(users.aims.has, ana, run, link=owner),
+        plain(users.aims.version, ana),
+        plain(users.aims.pages, {ana.id: None, bo.id: None}, limit=1),
+        plain(users.aims.append, ana, [run], must=CountBetween(at_most=99)),
+        plain(users.aims.replace, bo, [run, rest], must=[CountBetween(), CountBetween(at_least=1)]),
+        plain(users.aims.update, ana, [run], role="owner", must=CountBetween(at_least=1)),
+        plain(users.aims.remove, bo, [rest], must=CountBetween(at_most=99)),
+        plain(users.aims.clear, bo, must=CountBetween(at_most=0)),
+        plain(users.aims.create, bo, [NewAim("New")], must=CountBetween(at_least=1)),
+        plain(users.aims.direct_control, cy, [EditAim(kept, title="Kept")], must=CountBetween(at_least=1)),
+        plain(aims.delete, new_id(), must=CountBetween(at_least=1)),
+        plain(aims.delete_many, [new_id(), new_id()], must=CountBetween(at_least=1)),
         plain(users.aims.common, [ana, bo]),
         plain(aims.users.append, run, [ana, bo]),
         plain(aims.users.replace, run, [ana]),

@@ -105,7 +105,8 @@ def test_literals_are_of_a_closed_list() -> None:
     words = {
         "added", "updated", "unchanged", "removed", "moved", "missing", "absent", "held", "source", "far", "users",
         "aims", "users_pkey", "aims_pkey", "users_email_key", "aims_title_key", "member", "{}", "UTC", "enable_seqscan",
-        "useraim.enable_seqscan", "off", "hex", ",", "", "version ", *(f"rule {number} " for number in range(5)),
+        "useraim.enable_seqscan", "off", "hex", ",", "", "deleted", "version ",
+        *(f"rule {number} " for number in range(5)),
     }  # fmt: skip
     assert literals <= words
 

@@ -91,11 +91,6 @@ def array(rows: Any) -> Any:
     return function("ARRAY", rows)
 
 
-def scalar(rows: Any) -> Any:
-    """Take the only value that a query gives."""
-    return function("", rows)
-
-
 def among_rows(term: Any, rows: Any) -> Any:
     """Compare an id with those that a query gives, as one array: that leaves the planner no join to choose wrongly."""
     return term == function("ANY", array(rows))

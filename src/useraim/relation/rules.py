@@ -10,7 +10,7 @@ from uuid import UUID
 
 from useraim import validate
 from useraim.core.clauses import from_file, listed
-from useraim.core.pypika import Q, count, function, negate, scalar, table
+from useraim.core.pypika import Q, coalesce, count, function, negate, table
 from useraim.core.rows import single
 from useraim.core.statement import Call, Statement, first
 from useraim.errors import Conflict, Error, RuleBroken
@@ -81,7 +81,8 @@ def slots(
     attributes = conditions.attributes(demand.shapes)
     parts = {**ends.slots, **parts, "attributes": listed(attributes), "values": values(attributes)}
     near, far = (ends.source_id, ends.far_id) if asked == "source" else (ends.far_id, ends.source_id)
-    links = Links("after", near, far, ends.source.name, by_row=True)
+    # A deletion asks of many records: row by row that would go through all that is left for each of them.
+    links = Links("after", near, far, "ruled", by_row=asked == "source")
     broken = [_broken(number, links, shape) for number, shape in enumerate(demand.shapes)]
     if demand.versioned:
         broken.append(from_file("rules/version.sql", version=_version_query(ends)))
@@ -91,12 +92,14 @@ def slots(
 
 def _broken(number: int, links: Links, shape: Shape) -> str:
     after, ruled, prefix = table(links.table), table("ruled", "r"), f"must{number}_"
-    counted = Q.from_(after).select(count).where(after.field(links.asked_id) == ruled.id)
+    asked = after.field(links.asked_id)
+    counted = Q.from_(after).select(asked.as_("id"), count.as_("links")).groupby(asked)
     for part in conditions.link_criteria(after, shape.link, prefix):
         counted = counted.where(part)
-    reason = function("pg_catalog.concat", f"rule {number} ", scalar(counted))
+    counted = counted.as_("c")
+    reason = function("pg_catalog.concat", f"rule {number} ", coalesce(counted.links, 0))
     holds = conditions.criterion(ruled, links, shape, prefix)
-    rule = Q.from_(ruled).select(reason, ruled.id).where(negate(holds))
+    rule = Q.from_(ruled).left_join(counted).on(counted.id == ruled.id).select(reason, ruled.id).where(negate(holds))
     return from_file("rules/broken.sql", rule=str(rule))
 
 
