@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from useraim import bulk, errors, transaction
 from useraim.accounts import user_aims, users
+from useraim.batch import AsyncScoped, Plan, Scoped, batch, explain, preview, scoped
 from useraim.bulk import BulkResult, Rejected
+from useraim.core.statement import Call
 from useraim.errors import (
     AlreadyExists,
     BrokenReference,
@@ -48,8 +50,10 @@ __all__ = [
     "AllOf",
     "AlreadyExists",
     "AnyOf",
+    "AsyncScoped",
     "BrokenReference",
     "BulkResult",
+    "Call",
     "Changes",
     "Conflict",
     "CountBetween",
@@ -69,16 +73,22 @@ __all__ = [
     "NoneOf",
     "NotFound",
     "Page",
+    "Plan",
     "Rejected",
     "RuleBroken",
     "SchemaOutOfDate",
+    "Scoped",
     "Unset",
     "User",
     "UserAim",
     "UserId",
     "aims",
+    "batch",
     "bulk",
     "errors",
+    "explain",
+    "preview",
+    "scoped",
     "transaction",
     "user_aims",
     "users",

@@ -15,17 +15,10 @@ from psycopg.pq import TransactionStatus
 
 from useraim import validate
 from useraim.core.clauses import from_file
-from useraim.core.operation import (
-    AsyncDatabase,
-    Database,
-    Script,
-    async_connection,
-    connection,
-    is_async,
-    run_script,
-    run_script_async,
-)
+from useraim.core.database import AsyncDatabase, Database, async_connection, connection, given, is_async, setting_of
+from useraim.core.opening import opening, opening_async
 from useraim.core.pypika import Q, table, to_char_utc
+from useraim.core.running import Script, run_script, run_script_async
 from useraim.core.statement import Parameters, named
 from useraim.errors import InvalidValue
 from useraim.relation import conditions
@@ -196,7 +189,7 @@ def _transaction(db: Database) -> Generator[Connection[Any], None, None]:
     with connection(db) as conn:
         if _begins_with_next(db, conn):
             Cursor(conn).execute(_BEGIN)
-        with conn.transaction():
+        with opening(conn, setting_of(db)):
             yield conn
 
 
@@ -205,13 +198,13 @@ async def _transaction_async(db: AsyncDatabase) -> AsyncGenerator[AsyncConnectio
     async with async_connection(db) as conn:
         if _begins_with_next(db, conn):
             await AsyncCursor(conn).execute(_BEGIN)
-        async with conn.transaction():
+        async with opening_async(conn, setting_of(db)):
             yield conn
 
 
 def _begins_with_next(db: object, conn: Connection[Any] | AsyncConnection[Any]) -> bool:
     # A caller's transaction begins with its first statement. Were that the one of transaction(), it would also commit.
-    return conn is db and not conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE
+    return given(db) is conn and not conn.autocommit and conn.info.transaction_status == TransactionStatus.IDLE
 
 
 @contextmanager

@@ -33,6 +33,9 @@ BY_CONSTRAINT: Final[dict[str, Meaning]] = {}
 class Error(Exception):
     """Base of all errors of this package."""
 
+    index: int | None = None
+    """Which call of a `batch` raised it, counted from 0."""
+
 
 class NotFound(Error):
     """Rows that had to be there are not; `.ids` names all of them."""

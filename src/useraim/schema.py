@@ -25,9 +25,10 @@ from psycopg.conninfo import conninfo_to_dict
 
 from useraim.core import files
 from useraim.core.clauses import from_file
-from useraim.core.operation import AsyncDatabase, Database, is_async, run, run_async
+from useraim.core.database import AsyncDatabase, Database, is_async
 from useraim.core.pypika import Q, function
 from useraim.core.rows import single, whole
+from useraim.core.running import run, run_async
 from useraim.core.statement import Call, Statement, first, literal, nothing
 from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
 

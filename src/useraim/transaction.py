@@ -5,20 +5,23 @@ import random
 import threading
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
-from contextlib import asynccontextmanager, contextmanager, nullcontext
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 import psycopg
-from psycopg import AsyncConnection, AsyncTransaction, Connection, Transaction
+from psycopg import AsyncConnection, Connection
 from psycopg.abc import PQGen
 from psycopg.errors import InFailedSqlTransaction, ReadOnlySqlTransaction
 from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.transaction import BaseTransaction
 
 from useraim import validate
-from useraim.core.operation import AsyncDatabase, Database, is_async
+from useraim.core import running
+from useraim.core.database import AsyncDatabase, Database, async_connection, connection, given, is_async, setting_of
+from useraim.core.opening import AsyncOpeningTransaction, OpeningTransaction
+from useraim.core.statement import Call
 from useraim.errors import is_retryable, is_undone
 
 T = TypeVar("T")
@@ -54,17 +57,18 @@ def run(db: Any, work: Callable[[Any], Any], *, attempts: int = 5, idempotent: b
     and tasks that share a connection take turns. A pipeline without a transaction is refused.
     """
     validate.number(attempts, "attempts", 1)
-    tries = _Tries(isinstance(db, (Connection, AsyncConnection)), attempts, bool(idempotent))
+    tries = _Tries(isinstance(given(db), (Connection, AsyncConnection)), attempts, bool(idempotent), setting_of(db))
     return _run_async(db, work, tries) if is_async(db) else _run(db, work, tries)
 
 
 class _Tries:
     """How far the present try has come, and whether another may follow."""
 
-    def __init__(self, same_connection: bool, attempts: int, idempotent: bool) -> None:
+    def __init__(self, same_connection: bool, attempts: int, idempotent: bool, setting: Call[Any]) -> None:
         self.same_connection = same_connection
         self.attempts = attempts
         self.idempotent = idempotent
+        self.setting = setting
         self.begun = 0
 
     def begin(self) -> None:
@@ -97,7 +101,7 @@ def _run(db: Database, work: Callable[[Connection[Any]], T], tries: _Tries) -> T
     while True:
         tries.begin()
         try:
-            with nullcontext(db) if isinstance(db, Connection) else db.connection() as conn:
+            with connection(db) as conn:
                 return _once(conn, work, tries)
         except psycopg.Error as error:
             if not tries.may_go_on(error):
@@ -111,9 +115,10 @@ def _once(conn: Connection[Any], work: Callable[[Connection[Any]], T], tries: _T
         status, piped = _state(conn)
         tries.joined = _is_open(status, piped)
         if tries.joined:
+            running.run(conn, tries.setting)
             return _whole(conn, work, piped)
         try:
-            with _Transaction(conn):
+            with _Transaction(conn, tries.setting):
                 result = _whole(conn, work, piped)
                 tries.committing = True
                 return result
@@ -143,7 +148,7 @@ async def _run_async(db: AsyncDatabase, work: Callable[[AsyncConnection[Any]], A
     while True:
         tries.begin()
         try:
-            async with nullcontext(db) if isinstance(db, AsyncConnection) else db.connection() as conn:
+            async with async_connection(db) as conn:
                 return await _once_async(conn, work, tries)
         except psycopg.Error as error:
             if not tries.may_go_on(error):
@@ -159,9 +164,10 @@ async def _once_async(
         status, piped = await _state_async(conn)
         tries.joined = _is_open(status, piped)
         if tries.joined:
+            await running.run_async(conn, tries.setting)
             return await _whole_async(conn, work, piped)
         try:
-            async with _AsyncTransaction(conn):
+            async with _AsyncTransaction(conn, tries.setting):
                 result = await _whole_async(conn, work, piped)
                 tries.committing = True
                 return result
@@ -229,11 +235,11 @@ class _Checked(BaseTransaction[Any]):
         yield from super()._commit_gen()
 
 
-class _Transaction(_Checked, Transaction):
+class _Transaction(_Checked, OpeningTransaction):
     pass
 
 
-class _AsyncTransaction(_Checked, AsyncTransaction):
+class _AsyncTransaction(_Checked, AsyncOpeningTransaction):
     pass
 
 

@@ -14,6 +14,8 @@ SOURCES = sorted(Path(useraim.__file__).parent.rglob("*.py"))
 PRIVATE = {
     # A connection's record of its prepared statements: emptied by a rollback and by DISCARD, shared with the caller's.
     "_prepared": {"pipeline.py"},
+    # What a transaction does at its beginning, in which settings go along.
+    "_enter_gen": {"opening.py"},
     # What a transaction does at its end, under the connection's lock: the only place to look before COMMIT is sent.
     "_commit_gen": {"transaction.py"},
 }
@@ -22,7 +24,13 @@ UNDOCUMENTED = {
     "send": ["pgconn"],  # flush what is queued
     "fetch_many": ["pgconn"],  # read the results of one command
 }
-ENDS = {"_commit_gen": ["self"], "_rollback_gen": ["self", "exc_val"]}
+TRANSACTION = {
+    "_commit_gen": ["self"],
+    "_rollback_gen": ["self", "exc_val"],
+    "_enter_gen": ["self"],
+    "_push_savepoint": ["self"],  # is it the outer one, and by which name?
+    "_get_enter_commands": ["self"],  # BEGIN, or SAVEPOINT
+}
 RECORD = {
     "get": ["self", "query", "prepare"],  # is it prepared, or should it be?
     "maybe_add_to_cache": ["self", "query", "prep", "name"],  # it was prepared, or sent once more
@@ -57,6 +65,6 @@ def test_they_are_what_is_expected_of_them() -> None:
     for name, parameters in RECORD.items():
         method = getattr(_preparing.PrepareManager, name)
         assert list(inspect.signature(method).parameters) == parameters
-    for name, parameters in ENDS.items():
+    for name, parameters in TRANSACTION.items():
         method = getattr(BaseTransaction, name)
         assert list(inspect.signature(method).parameters) == parameters

@@ -14,8 +14,8 @@ import pytest
 
 from tests.calls import every_shape
 from useraim import NewAim, NewUser, NewUserAim, aims, bulk, schema, user_aims, users
-from useraim.core.operation import run
 from useraim.core.rows import single
+from useraim.core.running import run
 from useraim.core.statement import Statement
 
 TYPES = ["uuid", "text", "timestamptz"]

@@ -12,7 +12,24 @@ import pytest
 from psycopg import AsyncConnection, Connection
 
 from tests.conftest import ROOT
-from useraim import UNSET, Unset, __version__, aims, user_aims, users
+from useraim import (
+    UNSET,
+    AsyncScoped,
+    BulkResult,
+    Plan,
+    Scoped,
+    Unset,
+    __version__,
+    aims,
+    batch,
+    bulk,
+    explain,
+    preview,
+    scoped,
+    transaction,
+    user_aims,
+    users,
+)
 from useraim.ids import AimId, UserId
 from useraim.page import Page
 from useraim.values import Aim, Changes, Linked, User, UserAim
@@ -55,6 +72,26 @@ if TYPE_CHECKING:
         assert_type(aims.users.page(conn, run), Page[Linked[User]])
         assert_type(aims.users.stream(conn, run), Iterator[Linked[User]])
         assert_type(aims.users.common(conn, [run]), list[User])
+        get, held, sizes = users.get.call(ana), users.aims.of.call(ana), aims.users.count.call([run])
+        assert_type(batch(conn, get, held, sizes), tuple[User, list[Linked[Aim]], dict[AimId, int]])
+        assert_type(batch(pool, get), tuple[User])
+        assert_type(
+            batch(conn, get, held, get, sizes, get, held, get, sizes),
+            tuple[User, list[Linked[Aim]], User, dict[AimId, int], User, list[Linked[Aim]], User, dict[AimId, int]],
+        )
+        assert_type(batch(conn, get, get, get, get, get, get, get, get, get), tuple[User, ...])
+        assert_type(batch(conn, *[users.exists.call(ana)]), tuple[bool, ...])
+        assert_type(batch(conn), tuple[()])
+        assert_type(preview(conn, users.aims.clear.call(ana)), Changes)
+        assert_type(explain(pool, get), list[Plan])
+        assert_type(scoped(conn, {"app.user": "ana"}), Scoped)
+        assert_type(scoped(scoped(pool, {}), {}), Scoped)
+        mine = scoped(pool, {})
+        assert_type(users.get(mine, ana), User)
+        assert_type(users.aims.stream(mine, ana), Iterator[Linked[Aim]])
+        assert_type(batch(mine, get, held), tuple[User, list[Linked[Aim]]])
+        assert_type(bulk.load(mine, []), BulkResult)
+        assert_type(transaction.run(mine, lambda conn: users.get(conn, ana)), User)
 
     def optional(role: str | Unset = UNSET) -> None:
         assert_type(role if role is not UNSET else "member", str)
@@ -78,6 +115,23 @@ if TYPE_CHECKING:
         assert_type(await aims.users.load(pool, [run]), dict[AimId, list[Linked[User]]])
         assert_type(await users.aims.replace(conn, ana, [run]), Changes)
         assert_type(aims.users.stream(pool, run), AsyncIterator[Linked[User]])
+        get, held, sizes = users.get.call(ana), users.aims.of.call(ana), aims.users.count.call([run])
+        assert_type(await batch(conn, get, held, sizes), tuple[User, list[Linked[Aim]], dict[AimId, int]])
+        assert_type(await batch(pool, get), tuple[User])
+        assert_type(
+            await batch(conn, get, held, get, sizes, get, held, get, sizes),
+            tuple[User, list[Linked[Aim]], User, dict[AimId, int], User, list[Linked[Aim]], User, dict[AimId, int]],
+        )
+        assert_type(await batch(conn, *[users.exists.call(ana)]), tuple[bool, ...])
+        assert_type(await batch(conn), tuple[()])
+        assert_type(await preview(conn, users.aims.clear.call(ana)), Changes)
+        assert_type(await explain(pool, get), list[Plan])
+        assert_type(scoped(conn, {"app.user": "ana"}), AsyncScoped)
+        mine = scoped(scoped(pool, {}), {})
+        assert_type(await users.get(mine, ana), User)
+        assert_type(users.aims.stream(mine, ana), AsyncIterator[Linked[Aim]])
+        assert_type(await batch(mine, get, held), tuple[User, list[Linked[Aim]]])
+        assert_type(await bulk.load(mine, []), BulkResult)
 
 
 HEAD = """
@@ -100,6 +154,9 @@ RIGHT = [
     "users.page(conn, where=[AnyOf([run, aim])])",
     "users.aims.append(conn, ana, [Link(run, permissions={'edit'})], role=UNSET, permissions=('vote',))",
     "user_aims.update(conn, ana, run, role=UNSET, permissions=UNSET, joined_at=UNSET)",
+    "useraim.batch(conn, users.get.call(ana), aims.get.call(run))[0].email",
+    "useraim.preview(conn, users.aims.clear.call(ana)).removed",
+    "(await useraim.batch(useraim.scoped(aconn, {'app.user': str(ana)}), users.get.call(ana)))[0].email",
 ]
 WRONG = [
     "users.get(conn, run)",
@@ -124,6 +181,12 @@ WRONG = [
     "Link(run, permissions=iter(['edit']))",
     "users.create(conn, email='a@b', name=UNSET)",
     "useraim.nothing",
+    "useraim.batch(conn, users.get)",
+    "useraim.batch(conn, users.get.call(ana))[1]",
+    "useraim.batch(aconn, users.get.call(ana))[0]",
+    "useraim.preview(conn, users.get(conn, ana))",
+    "useraim.scoped(conn, {'app.user': ana})",
+    "await users.get(useraim.scoped(conn, {}), ana)",
 ]
 
 

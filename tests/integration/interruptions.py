@@ -14,9 +14,9 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
 from useraim import AimId, UserId, users
-from useraim.core import operation, pipeline
+from useraim.core import guarded, opening, pipeline, queued, running
 
-SENDING = {operation.__file__, pipeline.__file__}
+SENDING = {module.__file__ for module in (guarded, opening, pipeline, queued, running)}
 World = Literal["sync", "async"]
 LONG = 20.0  # seconds; nothing here takes more than one
 

@@ -15,19 +15,19 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
-from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor, OperationalError
+from psycopg import AsyncConnection, Connection, OperationalError
+from psycopg import Error as Failure
 from psycopg.abc import PQGen, Transformer
-from psycopg.adapt import AdaptersMap, PyFormat
+from psycopg.adapt import PyFormat
 from psycopg.adapt import Transformer as make_transformer
 from psycopg.errors import error_from_result
 from psycopg.generators import execute, fetch_many, send
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
-from psycopg.rows import tuple_row
 
 from useraim.core.adapt import ADAPTERS, Context
-from useraim.core.statement import Parameters, Statement, Step
-from useraim.errors import InvalidValue
+from useraim.core.statement import Parameters, Statement, Step, ToError
+from useraim.errors import InvalidValue, translate
 
 AnyConnection: TypeAlias = Connection[Any] | AsyncConnection[Any]
 
@@ -44,13 +44,14 @@ class Exchange:
     Making one sends nothing: values that cannot be packed are refused before anything is written.
     """
 
-    __slots__ = ("_answers", "_bound", "_failure", "_transformer", "_whole")
+    __slots__ = ("_answers", "_bound", "_failure", "_transformer", "_whole", "failed_step")
 
     def __init__(self, conn: AnyConnection, steps: Sequence[Step]) -> None:
         self._transformer = _transformer(conn)
         self._bound = [_Bound(self._transformer, statement, parameters) for statement, parameters in steps]
         self._answers: list[PGresult] = []
         self._failure: PGresult | None = None
+        self.failed_step = 0
         self._whole = False
 
     @property
@@ -71,8 +72,7 @@ class Exchange:
         """
         prepared, pgconn = conn._prepared, conn.pgconn
         status = pgconn.transaction_status
-        if status != TransactionStatus.INERROR:
-            yield from prepared.maintain_gen(conn)  # closes prepared statements that others have displaced
+        yield from maintained(conn)
         self._whole = status == TransactionStatus.IDLE and autocommit
         begins = status == TransactionStatus.IDLE and not autocommit
         if len(self._bound) == 1 and not begins:
@@ -84,14 +84,25 @@ class Exchange:
                 self._answer(answer)
                 one.note(prepared, prepare, name, answer)
                 return
-        yield from self._pipelined(conn, _begin(conn) if begins else None)
+        yield from self.after(conn, (begin(conn),) if begins else ())
 
-    def _pipelined(self, conn: AnyConnection, begin: bytes | None) -> PQGen[None]:
-        prepared, pgconn = conn._prepared, conn.pgconn
+    def after(self, conn: AnyConnection, before: Sequence[bytes]) -> PQGen[None]:
+        """Send commands in front of everything, in the same write."""
+        pgconn = conn.pgconn
         pgconn.enter_pipeline_mode()
-        if begin:
-            pgconn.send_query_params(begin, None)
-        sent: list[tuple[_Bound, Any, bytes]] = []
+        tell(pgconn, before)
+        sent = self._sent(conn)
+        # Nothing is committed before the server has read this: what is interrupted earlier leaves nothing behind.
+        pgconn.pipeline_sync()
+        yield from send(pgconn)
+        yield from self._told(pgconn, before)
+        yield from self._received(conn, sent)
+        yield from self._synced(pgconn)
+        pgconn.exit_pipeline_mode()
+
+    def _sent(self, conn: AnyConnection) -> "list[_Sent]":
+        prepared, pgconn = conn._prepared, conn.pgconn
+        sent: list[_Sent] = []
         parsing: dict[bytes, bool] = {}
         for one in self._bound:
             prepare, name = prepared.get(cast("Any", one))
@@ -104,11 +115,10 @@ class Exchange:
                     pgconn.send_prepare(name, one.query, one.types)
             one.send(pgconn, name)
             sent.append((one, prepare, name))
-        # Nothing is committed before the server has read this: what is interrupted earlier leaves nothing behind.
-        pgconn.pipeline_sync()
-        yield from send(pgconn)
-        if begin:
-            self._check((yield from fetch_many(pgconn)))
+        return sent
+
+    def _received(self, conn: AnyConnection, sent: "list[_Sent]") -> PQGen[None]:
+        prepared, pgconn = conn._prepared, conn.pgconn
         for one, prepare, name in sent:
             if prepare == prepare.SHOULD:
                 parsed = yield from fetch_many(pgconn)
@@ -119,10 +129,15 @@ class Exchange:
             self._answer(answer)
             if prepare != prepare.SHOULD:
                 one.note(prepared, prepare, name, answer)
+
+    def _told(self, pgconn: PGconn, commands: Sequence[bytes]) -> PQGen[None]:
+        for _ in commands:
+            self._check((yield from fetch_many(pgconn)))
+
+    def _synced(self, pgconn: PGconn) -> PQGen[None]:
         # A COMMIT that fails is answered in front of the Sync.
         while (end := (yield from fetch_many(pgconn))) and end[-1].status != ExecStatus.PIPELINE_SYNC:
             self._check(end)
-        pgconn.exit_pipeline_mode()
 
     def _answer(self, results: list[PGresult]) -> None:
         self._check(results)
@@ -132,9 +147,19 @@ class Exchange:
         for result in results:
             if result.status == ExecStatus.FATAL_ERROR and self._failure is None:
                 self._failure = result
+                self.failed_step = len(self._answers)
+
+    def results(self, conn: AnyConnection, error: ToError) -> list[list[Any]]:
+        """Give the rows, statement by statement, or raise the first error that the server has answered with."""
+        try:
+            self.raise_failure(conn)
+        except Failure as failure:
+            raise_known(failure, error, self.failed_step)
+            raise
+        return self.rows()
 
     def raise_failure(self, conn: AnyConnection) -> None:
-        """Raise the first error that the server has answered with, if there is one."""
+        """Raise that error as it is, if there is one."""
         if self._failure is not None:
             error = error_from_result(self._failure, encoding=conn.info.encoding)
             if error.sqlstate in _UNKNOWN_NAME:
@@ -184,28 +209,26 @@ class _Bound:
             prepared.validate(key, prepare, name, results)
 
 
-class PipelineCursor(Cursor[Any]):
-    """A cursor with this package's adapters, for statements inside a pipeline of the caller's."""
-
-    @property
-    def adapters(self) -> AdaptersMap:
-        """Give this package's, whatever the connection's are."""
-        return ADAPTERS
-
-    def __init__(self, conn: Connection[Any]) -> None:
-        super().__init__(conn, row_factory=tuple_row)
+_Sent: TypeAlias = tuple[_Bound, Any, bytes]
+"""A statement on its way: psycopg's decision on preparing it, and its name."""
 
 
-class AsyncPipelineCursor(AsyncCursor[Any]):
-    """The same for async connections."""
+def raise_known(failure: Failure, error: ToError, step: int = 0) -> None:
+    """Say the violation of a constraint in the words of the call; any other failure passes."""
+    if known := translate(failure):
+        raise error(known, step) from failure
 
-    @property
-    def adapters(self) -> AdaptersMap:
-        """Give this package's, whatever the connection's are."""
-        return ADAPTERS
 
-    def __init__(self, conn: AsyncConnection[Any]) -> None:
-        super().__init__(conn, row_factory=tuple_row)
+def tell(pgconn: PGconn, commands: Sequence[bytes]) -> None:
+    """Hand commands without parameters to libpq."""
+    for command in commands:
+        pgconn.send_query_params(command, None)
+
+
+def maintained(conn: AnyConnection) -> PQGen[None]:
+    """Close prepared statements that others have displaced."""
+    if conn.pgconn.transaction_status != TransactionStatus.INERROR:
+        yield from conn._prepared.maintain_gen(conn)
 
 
 def settle(pgconn: PGconn) -> None:
@@ -222,7 +245,8 @@ def refuse_busy(pgconn: PGconn) -> None:
         raise OperationalError("another command is already in progress")
 
 
-def _begin(conn: AnyConnection) -> bytes:
+def begin(conn: AnyConnection) -> bytes:
+    """Spell the BEGIN that the connection is set to."""
     words = ["BEGIN"]
     if conn.isolation_level is not None:
         words.append(f"ISOLATION LEVEL {conn.isolation_level.name.replace('_', ' ')}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from enum import Enum
 from functools import partial
 from itertools import accumulate
 from typing import Any, Final, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
@@ -20,6 +21,9 @@ V = TypeVar("V")
 Parameters = Mapping[str, object]
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+_WRITES = re.compile(r"\b(?:insert|update|delete|merge|truncate)\b", re.IGNORECASE)
+_READS = re.compile(r"\s*(?:select|with|values)\b", re.IGNORECASE)
+_NAMED = re.compile(r"/\* useraim (.+?) \*/ (.*)", re.DOTALL)
 
 
 class Query(Protocol):
@@ -59,42 +63,80 @@ class Statement(Generic[Row]):
             self._names[types] = b"useraim_" + digest[:32].encode()
         return self._names[types]
 
-    def call(self, read: Callable[[list[Row]], T], parameters: Parameters) -> "Call[T]":
-        """Bind values; `read` receives the rows, in the order the server sent them."""
-        return Call(((self, parameters),), lambda results: read(results[0]))
+    def call(self, read: Callable[[list[Row]], T], parameters: Parameters, *, refuses: bool | None = None) -> "Call[T]":
+        """Bind values; `read` receives the rows, in the order the server sent them.
+
+        `refuses=False` says that `read` never raises for what it finds; of `list`, `first` and the like that is known.
+        """
+        may_refuse = read not in _NEVER_REFUSES if refuses is None else refuses
+        return Call(((self, parameters),), lambda results: read(results[0]), refuses=may_refuse)
+
+    @property
+    def name_and_text(self) -> tuple[str, str]:
+        """Part the SQL from the name in front of it."""
+        found = _NAMED.fullmatch(self.sql)
+        return (found[1], found[2]) if found else ("", self.sql)
+
+    @property
+    def writes(self) -> bool:
+        """Say whether it may leave something to undo, by the words of its SQL: of no SELECT without writing words."""
+        _, text = self.name_and_text
+        return not _READS.match(text) or _WRITES.search(text) is not None
 
 
 Step: TypeAlias = tuple[Statement[Any], Parameters]
 """One statement of a call and the values bound to it."""
 
+ToError: TypeAlias = Callable[[Error, int], Error]
+"""Says an error in the words of a call, given the number of the statement that failed."""
+
+
+class Ending(Enum):
+    """What becomes of the work of a call, where it is not simply kept."""
+
+    SURE = "kept; only an error of the server leaves something to undo"
+    CHECKED = "kept when its result has been read, undone if that raises"
+    UNDONE = "undone"
+
 
 class Call(Generic[T]):
     """What an operation will send, and `read`, which turns the rows of each statement into the result.
 
-    Several steps run in one transaction and one round trip; a call without steps sends nothing.
+    Several steps run in one transaction and one round trip; a call without steps sends nothing. `error` says the error
+    for a constraint that the statement with this number violates; `refuses`, whether `read` may raise.
     """
 
-    __slots__ = ("error", "read", "steps")
+    __slots__ = ("ending", "error", "read", "refuses", "steps")
 
     def __init__(
         self,
         steps: tuple[Step, ...],
         read: Callable[[list[list[Any]]], T],
-        error: Callable[[Error], Error] = lambda error: error,
+        error: ToError = lambda error, _: error,
+        *,
+        refuses: bool = True,
+        ending: Ending | None = None,
     ) -> None:
         self.steps = steps
         self.read = read
         self.error = error
+        self.refuses = refuses
+        self.ending = ending
 
     @property
     def statements(self) -> tuple[tuple[LiteralString, Parameters], ...]:
         """The SQL and parameters in the order they are sent, for EXPLAIN and tests."""
         return tuple((statement.sql, parameters) for statement, parameters in self.steps)
 
+    @property
+    def writes(self) -> bool:
+        """Say whether one of its statements may leave something to undo."""
+        return any(statement.writes for statement, _ in self.steps)
+
     def under(self, *earlier: "Call[Any]") -> "Call[T]":
         """Send calls that lock first, in the same transaction, and drop their results."""
         before = tuple(step for call in earlier for step in call.steps)
-        return Call(before + self.steps, lambda results: self.read(results[len(before) :]), self.error)
+        return self._between(before, ())
 
     def by_key(self) -> "Call[T]":
         """Send it between two statements that forbid the planner to read whole tables, and allow it again.
@@ -102,16 +144,26 @@ class Call(Generic[T]):
         The planner takes a table that was empty when it was last looked at for one of a single row, and then compares
         each row with everything given: 40,000 pairs took minutes instead of a second.
         """
-        first, last = _BY_KEY.call(list, {}), _AS_BEFORE.call(list, {})
-        return Call(
-            first.steps + self.steps + last.steps,
-            lambda results: self.read(results[1:-1]),
-            self.error,
-        )
+        first, last = _FOR_KEYS.call(list, {}), _AS_BEFORE.call(list, {})
+        return self._between(first.steps, last.steps)
 
     def or_raise(self, error: Callable[[Error], Error]) -> "Call[T]":
         """Say the error for a violated constraint in the words of the caller."""
-        return Call(self.steps, self.read, error)
+        return Call(self.steps, self.read, lambda known, _: error(known), refuses=self.refuses, ending=self.ending)
+
+    def ends(self, ending: Ending) -> "Call[T]":
+        """Say what becomes of its work."""
+        return Call(self.steps, self.read, self.error, refuses=self.refuses, ending=ending)
+
+    def _between(self, before: tuple[Step, ...], after: tuple[Step, ...]) -> "Call[T]":
+        start, end = len(before), len(before) + len(self.steps)
+        return Call(
+            before + self.steps + after,
+            lambda results: self.read(results[start:end]),
+            lambda error, step: self.error(error, step - start),
+            refuses=self.refuses,
+            ending=self.ending,
+        )
 
 
 def together(one: Call[T], other: Call[U], combine: Callable[[T, U], V]) -> Call[V]:
@@ -121,19 +173,20 @@ def together(one: Call[T], other: Call[U], combine: Callable[[T, U], V]) -> Call
 
 
 def all_of(calls: Sequence[Call[T]], combine: Callable[[list[T]], V]) -> Call[V]:
-    """Send the statements of many calls in one transaction, and make one result of all."""
+    """Send the statements of many calls in one transaction, and make one result of all; `combine` never refuses."""
     ends = list(accumulate(len(call.steps) for call in calls))
 
     def read(results: list[list[Any]]) -> V:
         parts = zip(calls, [0, *ends], ends, strict=False)
         return combine([call.read(results[start:end]) for call, start, end in parts])
 
-    return Call(tuple(step for call in calls for step in call.steps), read)
+    steps = tuple(step for call in calls for step in call.steps)
+    return Call(steps, read, refuses=any(call.refuses for call in calls))
 
 
 def nothing(result: T) -> Call[T]:
     """Give a result without asking the database."""
-    return Call((), lambda _: result)
+    return Call((), lambda _: result, refuses=False)
 
 
 def named(name: str, query: Query) -> LiteralString:
@@ -156,9 +209,12 @@ def first_or_none(rows: list[T]) -> T | None:
     return rows[0] if rows else None
 
 
+_NEVER_REFUSES: Final[frozenset[Callable[..., Any]]] = frozenset([list, tuple, len, bool, first, first_or_none])
+
+
 _setting = partial(function, "pg_catalog.set_config")
 _current = partial(function, "pg_catalog.current_setting")
-_BY_KEY: Final = Statement(
+_FOR_KEYS: Final = Statement(
     "user_aims.by_key",
     Q.select(
         _setting("useraim.enable_seqscan", _current("enable_seqscan"), True), _setting("enable_seqscan", "off", True)
@@ -168,3 +224,6 @@ _BY_KEY: Final = Statement(
 _AS_BEFORE: Final = Statement(
     "user_aims.as_before", Q.select(_setting("enable_seqscan", _current("useraim.enable_seqscan"), True)), tuple
 )
+
+BY_KEY: Final = frozenset([_FOR_KEYS, _AS_BEFORE])
+"""The statements around a call that is sent `by_key`."""

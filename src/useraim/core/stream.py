@@ -1,10 +1,11 @@
 """Streams: iterators that read page after page, and hold neither rows nor a transaction nor a connection meanwhile."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from functools import update_wrapper
-from typing import Any, Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import Concatenate, Generic, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
-from useraim.core.operation import AsyncDatabase, Database, is_async, run, run_async
+from useraim.core.database import AsyncDatabase, Database
+from useraim.core.operation import Bound, each
+from useraim.core.running import run, run_async
 from useraim.core.statement import Call
 from useraim.page import MOST, Page, Place, Window
 
@@ -59,19 +60,6 @@ class Stream(Protocol[P, T]):
     def __call__(self, db: AsyncDatabase, /, *args: P.args, **kwargs: P.kwargs) -> AsyncIterator[T]: ...
 
 
-class _Bound(Generic[P, T]):
-    def __init__(self, build: Callable[P, Paged[T]]) -> None:
-        update_wrapper(self, build)
-        self.build = build
-
-    def call(self, *args: P.args, **kwargs: P.kwargs) -> Call[Page[T]]:
-        return self.build(*args, **kwargs).start()
-
-    def __call__(self, db: Any, /, *args: P.args, **kwargs: P.kwargs) -> Any:
-        paged = self.build(*args, **kwargs)
-        return _rows_async(db, paged) if is_async(db) else _rows(db, paged)
-
-
 def _rows(db: Database, paged: Paged[T]) -> Iterator[T]:
     page = run(db, paged.start())
     ends = run(db, paged.end()) if page.next else page
@@ -95,21 +83,15 @@ async def _rows_async(db: AsyncDatabase, paged: Paged[T]) -> AsyncIterator[T]:
         page = paged.until(last, await run_async(db, paged.after(page)))
 
 
-class stream_method(Generic[Owner, P, T]):
-    """Make a method that builds the calls for pages a stream of their rows."""
-
-    def __init__(self, build: Callable[Concatenate[Owner, P], Paged[T]]) -> None:
-        self.build = build
-        self.__doc__ = build.__doc__
-
-    @overload
-    def __get__(self, owner: None, kind: type[Owner]) -> "stream_method[Owner, P, T]": ...
-    @overload
-    def __get__(self, owner: Owner, kind: type[Owner]) -> Stream[P, T]: ...
-    def __get__(self, owner: Owner | None, kind: type[Owner]) -> "Stream[P, T] | stream_method[Owner, P, T]":
-        return self if owner is None else _Bound(self.build.__get__(owner, kind))
-
-
 def stream_operation(build: Callable[P, Paged[T]]) -> Stream[P, T]:
     """Make a function that builds the calls for pages a stream of their rows."""
-    return _Bound(build)
+
+    def first_page(*args: P.args, **kwargs: P.kwargs) -> Call[Page[T]]:
+        return build(*args, **kwargs).start()
+
+    return Bound(build, first_page, _rows, _rows_async)
+
+
+def stream_method(build: Callable[Concatenate[Owner, P], Paged[T]]) -> each[Owner, Stream[P, T]]:
+    """Make a method that builds the calls for pages a stream of their rows, on each object."""
+    return each(build, stream_operation)

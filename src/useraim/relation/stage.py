@@ -10,9 +10,9 @@ from uuid import UUID
 
 from useraim.core.adapt import pack_text, pack_texts, pack_time
 from useraim.core.clauses import assigned, differs, existing, from_file, listed
-from useraim.core.operation import Script
 from useraim.core.pypika import Q, count, count_of, table
 from useraim.core.rows import single, whole
+from useraim.core.running import Script
 from useraim.core.statement import Statement, first, named
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, InvalidValue
 from useraim.ids import in_key_order

@@ -1,0 +1,80 @@
+"""psycopg's transactions, whose first write also says the settings of a scoped database."""
+
+# pyright: reportPrivateUsage=false
+
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from typing import Any, Self
+
+from psycopg import AsyncConnection, AsyncTransaction, Connection, Error, NotSupportedError, Transaction
+from psycopg.abc import PQGen
+from psycopg.pq import PipelineStatus
+from psycopg.transaction import BaseTransaction
+
+from useraim.core.pipeline import AnyConnection, Exchange
+from useraim.core.statement import Call
+
+
+class _Opening(BaseTransaction[Any]):
+    setting: Call[Any]
+
+    def _enter_gen(self) -> PQGen[None]:
+        if not self.setting.steps:
+            yield from super()._enter_gen()
+            return
+        exchange = Exchange(self._conn, self.setting.steps)
+        self.status = self.Status.ACTIVE
+        self._push_savepoint()
+        yield from exchange.after(self._conn, tuple(self._get_enter_commands()))
+        exchange.raise_failure(self._conn)
+
+    def _close_if_unclear(self, error: BaseException) -> None:
+        # After an answer of the server psycopg rolls back. After an interrupt it cannot: its record of what is open may
+        # be ahead of what was sent, or libpq be waiting for answers.
+        if self.setting.steps and not isinstance(error, Error):
+            self.pgconn.finish()
+
+
+class OpeningTransaction(_Opening, Transaction):
+    """`conn.transaction()` outside a pipeline, and settings."""
+
+    def __init__(self, conn: Connection[Any], setting: Call[Any]) -> None:
+        super().__init__(conn)
+        self.setting = setting
+
+    def __enter__(self) -> Self:
+        try:
+            return super().__enter__()
+        except BaseException as error:
+            self._close_if_unclear(error)
+            raise
+
+
+class AsyncOpeningTransaction(_Opening, AsyncTransaction):
+    """The same for async connections."""
+
+    def __init__(self, conn: AsyncConnection[Any], setting: Call[Any]) -> None:
+        super().__init__(conn)
+        self.setting = setting
+
+    async def __aenter__(self) -> Self:
+        try:
+            return await super().__aenter__()
+        except BaseException as error:
+            self._close_if_unclear(error)
+            raise
+
+
+def opening(conn: Connection[Any], setting: Call[Any]) -> AbstractContextManager[Transaction]:
+    """Begin a transaction, or a savepoint of the caller's, with these settings if there are any."""
+    return OpeningTransaction(conn, setting) if _takes_settings(conn, setting) else conn.transaction()
+
+
+def opening_async(conn: AsyncConnection[Any], setting: Call[Any]) -> AbstractAsyncContextManager[AsyncTransaction]:
+    """Do what `opening` does, on an async connection."""
+    return AsyncOpeningTransaction(conn, setting) if _takes_settings(conn, setting) else conn.transaction()
+
+
+def _takes_settings(conn: AnyConnection, setting: Call[Any]) -> bool:
+    if setting.steps and conn.pgconn.pipeline_status != PipelineStatus.OFF:
+        raise NotSupportedError("in a pipeline a transaction cannot begin with settings")
+    return bool(setting.steps)
