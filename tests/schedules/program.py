@@ -78,7 +78,7 @@ class Program:
         known = translate(error)
         if known is None:
             return Answer(said(f"{type(error).__name__}: {error}"))
-        return _refused(self.call.error(known), found_late=True)
+        return _refused(self.call.error(known, 0), found_late=True)
 
 
 def _refused(error: Error, *, found_late: bool) -> Answer:
