@@ -11,7 +11,7 @@ import pytest
 from tests.deadline import within
 from tests.proxy import wire
 from tests.sessions import OWN, WORLDS, World, session
-from useraim import Aim, Call, NewAim, NotFound, User, aims, batch, users
+from useraim import Aim, Call, NewAim, NotFound, User, aims, batch, user_aims, users
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +41,7 @@ TRIPS = [
     ("reads only", 1),
     ("a refused read", 1),
     ("one write, reads that cannot refuse", 1),
+    ("one write, and every read that cannot refuse", 1),
     ("one write that refuses", 1),
     ("one write, and a read that can refuse", 2),
     ("two writes", 2),
@@ -56,6 +57,15 @@ def calls_for(case: str, ana: User, goals: list[Aim]) -> list[Call[Any]]:
         "a refused read": [users.aims.of.call(ana), users.get.call(nobody())],
         "one write, reads that cannot refuse": [
             users.find.call(ana), new(), users.count.call(), users.aims.has.call(ana, goals[0]),
+        ],
+        "one write, and every read that cannot refuse": [
+            new(), users.find.call(ana), users.find_many.call([ana]), users.find_by_email.call(ana.email),
+            users.exists.call(ana), users.page.call(), users.count.call(), users.similar.call(ana),
+            users.suggest_aims.call(ana), users.aims.of.call(ana), users.aims.load.call([ana]),
+            users.aims.page.call(ana), users.aims.pages.call({ana.id: None}), users.aims.count.call([ana]),
+            users.aims.count_by_role.call([ana]), users.aims.has.call(ana, goals[0]), users.aims.common.call([ana]),
+            users.aims.version.call(ana), user_aims.find.call(ana, goals[0]),
+            user_aims.find_many.call([(ana, goals[0])]), user_aims.page.call(), user_aims.count.call(),
         ],
         "one write that refuses": [users.count.call(), users.update.call(nobody(), name="Nobody")],
         "one write, and a read that can refuse": [new(), users.get.call(ana)],

@@ -81,7 +81,9 @@ def find_many(pairs: Iterable[PairRef]) -> Call[list[UserAim | None]]:
         found: dict[Pair, UserAim] = {(row.user_id, row.aim_id): row for row in rows}
         return [found.get(key) for key in keys]
 
-    return FIND_MANY.call(read, arrays(pairs_in_key_order(set(keys)))) if keys else nothing([])
+    if not keys:
+        return nothing([])
+    return FIND_MANY.call(read, arrays(pairs_in_key_order(set(keys))), refuses=False)
 
 
 @operation
@@ -251,7 +253,7 @@ def _page_call(
     asked: Window, link: LinkFilter | None, parameters: Mapping[str, object], *, descending: bool
 ) -> Call[Page[UserAim]]:
     statement = pairs.page(conditions.link_shape(link), descending, asked.direction)
-    return statement.call(lambda rows: asked.page(rows, _place), {**parameters, **asked.parameters})
+    return statement.call(lambda rows: asked.page(rows, _place), {**parameters, **asked.parameters}, refuses=False)
 
 
 def _place(row: UserAim) -> Place:

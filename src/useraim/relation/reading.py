@@ -94,7 +94,9 @@ def load(
 
     parameters = {"sources": UuidArray(sources), **conditions.link_parameters(link), **within.parameters}
     return (
-        _load(ends, conditions.link_shape(link), by, within.limited).call(read, parameters) if sources else nothing({})
+        _load(ends, conditions.link_shape(link), by, within.limited).call(read, parameters, refuses=False)
+        if sources
+        else nothing({})
     )
 
 
@@ -102,7 +104,7 @@ def page(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, asked: Wi
     """Read one page of the links of one source."""
     statement = _page(ends, conditions.link_shape(link), by, asked.direction)
     parameters = {"source": source, **conditions.link_parameters(link), **asked.parameters}
-    return statement.call(lambda rows: asked.page(rows, place_by(ends, by)), parameters)
+    return statement.call(lambda rows: asked.page(rows, place_by(ends, by)), parameters, refuses=False)
 
 
 def place_by(ends: Ends, by: Order) -> Callable[[Linked[Any]], Place]:
@@ -132,7 +134,7 @@ def count(ends: Ends, sources: list[Any], link: LinkFilter | None) -> Call[dict[
         counts = dict(rows)
         return {source: counts.get(source.int.to_bytes(16), 0) for source in sources}
 
-    return statement.call(read, parameters) if sources else nothing({})
+    return statement.call(read, parameters, refuses=False) if sources else nothing({})
 
 
 def count_by_role(ends: Ends, sources: list[Any]) -> Call[dict[Any, dict[str, int]]]:
@@ -144,7 +146,9 @@ def count_by_role(ends: Ends, sources: list[Any]) -> Call[dict[Any, dict[str, in
             counts[source][role] = links
         return counts
 
-    return _count_by_role(ends).call(read, {"sources": UuidArray(sources)}) if sources else nothing({})
+    if not sources:
+        return nothing({})
+    return _count_by_role(ends).call(read, {"sources": UuidArray(sources)}, refuses=False)
 
 
 def has(ends: Ends, source: UUID, far: UUID, link: LinkFilter | None) -> Call[bool]:

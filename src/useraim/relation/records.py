@@ -80,7 +80,7 @@ class Records(Generic[Id, R, New, FId, F]):
             found: dict[Any, R] = {row.id: row for row in rows}
             return {key: found[key] for key in keys if key in found}
 
-        return self._find_many.call(read, {"ids": UuidArray(keys)}) if keys else nothing({})
+        return self._find_many.call(read, {"ids": UuidArray(keys)}, refuses=False) if keys else nothing({})
 
     @method
     def exists(self, id: Id | R) -> Call[bool]:
@@ -229,7 +229,8 @@ class Records(Generic[Id, R, New, FId, F]):
         def place(row: R) -> Place:
             return getattr(row, column), row.id
 
-        return statement.call(lambda rows: asked.page(rows, place), {**parameters, **asked.parameters})
+        bound = {**parameters, **asked.parameters}
+        return statement.call(lambda rows: asked.page(rows, place), bound, refuses=False)
 
     def _named(self, name: str, query: Any, row: Any) -> Statement[Any]:
         return Statement(f"{self.table.name}.{name}", query, row)
