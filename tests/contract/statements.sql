@@ -90,6 +90,8 @@ SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, title, description, created_
 UNION ALL
 SELECT (SELECT id FROM taken LIMIT 1), id, title, description, created_at, updated_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
 
+/* useraim aims.users (hold) */ SELECT COUNT(*) FROM (SELECT useraim_hold_aim_links(%(source)s) "id") "h";
+
 /* useraim aims.users (lock) */ SELECT useraim_lock_aim(%(source)s);
 
 /* useraim aims.users (lock_far) */ SELECT useraim_lock_users(%(ids)s::uuid[]);
@@ -580,6 +582,8 @@ updated AS (
 SELECT true AS updated, user_id, aim_id, role, permissions, joined_at FROM updated
 UNION ALL
 SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
+
+/* useraim users.aims (hold) */ SELECT COUNT(*) FROM (SELECT useraim_hold_user_links(%(source)s) "id") "h";
 
 /* useraim users.aims (lock) */ SELECT useraim_lock_user(%(source)s);
 

@@ -148,7 +148,6 @@ TRAPS = {
 
 FOLLOWING_STATISTICS = {
     "users.page, any", "users.page, none", "users.page, exactly", "aims.count, none",
-    "users.aims.direct_control",
 }  # fmt: skip
 """Joins of which the planner chooses the kind. It errs while it takes a table of thousands for one of one row, until
 ANALYZE, autovacuum's within a minute, looks at it; forms that leave it no choice are slow where it is right."""
@@ -190,7 +189,7 @@ ARRAY_ANEW = {"users.page, none"}
 """A page of those without many aims looks for the whole array once a user: the planner does not price that."""
 
 
-NOW_AND_THEN = {"aims.users.remove, must", "users.delete, must", "aims.delete, must"}
+NOW_AND_THEN = {"users.aims.direct_control", "aims.users.remove, must", "users.delete, must", "aims.delete, must"}
 """As those in the list above, by plans that are equally good to the planner."""
 
 

@@ -78,9 +78,11 @@ def hostile(create_database: Callable[[], str]) -> Iterator[psycopg.Connection[A
         conn.execute("DROP ROLE IF EXISTS useraim_test_careful")
         conn.execute("CREATE ROLE useraim_test_careful")
         conn.execute("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO useraim_test_careful")
-        links = ["user(uuid)", "aim(uuid)", "user_links(uuid, uuid[])", "aim_links(uuid, uuid[])"]
-        for function in (*links, "users(uuid[])", "aims(uuid[])"):
-            conn.execute(f"GRANT EXECUTE ON FUNCTION useraim_lock_{function} TO useraim_test_careful".encode())
+        conn.execute(
+            "DO $$ DECLARE lock regprocedure; BEGIN"
+            " FOR lock IN SELECT oid FROM pg_proc WHERE proname ~ '^useraim_(lock|hold)_' LOOP"
+            " EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO useraim_test_careful', lock); END LOOP; END $$"
+        )
         conn.execute("SET ROLE useraim_test_careful")
         yield conn
         conn.execute("RESET ROLE")
