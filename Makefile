@@ -11,7 +11,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules soak clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules schedules soak clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,9 @@ bench-rules: install  ## what must= and if_version= cost (a minute)
 
 statements: install  ## write the snapshot of all statements as they are sent, to be read in a review
 	$(BIN)/python -m tests.contract.snapshot
+
+schedules: install  ## run every schedule of operations that meet, and write docs/guarantees.md (ten minutes)
+	$(BIN)/python -m tests.schedules
 
 soak: install  ## long races and property runs (many minutes)
 	$(BIN)/python -m pytest -m soak

@@ -50,6 +50,24 @@ def creation_statement(table: AnyTable) -> Statement[tuple[Any, ...]]:
     return Statement(f"{table.name}.create_many", query, whole)
 
 
+@cache
+def creation_of_one_statement(table: AnyTable, id_given: bool) -> Statement[tuple[Any, ...]]:
+    """Render sql/records/create.sql; rows are (same id, same value, columns of the table …)."""
+    query = from_file(
+        "records/create.sql",
+        table=table.name,
+        given=columns(table.given),
+        values=columns(f"%({name})s" for name in table.given),
+        columns=table.listed(),
+        id_given=literal(id_given),
+        target="(id)" if id_given else "",
+        has_unique=literal(table.unique is not None),
+        theirs=table.compared("t"),
+        ours=table.given_compared,
+    )
+    return Statement(f"{table.name}.create", query, whole)
+
+
 def unique_slots(table: AnyTable, theirs: str, ours: str) -> dict[str, str]:
     """Name the unique column of two aliases, if there is one, for the branch that looks for values that are taken."""
     return {

@@ -9,7 +9,7 @@ from uuid import UUID
 from useraim import errors, validate
 from useraim.core import clauses
 from useraim.core.ordering import Key
-from useraim.core.pypika import folded
+from useraim.core.pypika import folded, param
 from useraim.core.pypika import table as rows_of
 from useraim.ids import distinct
 from useraim.relation.attributes import ATTRIBUTES, Columns
@@ -77,6 +77,11 @@ class Table(Generic[Id, R, New, Edit]):
     def compared(self, alias: str) -> str:
         """Spell the unique column of an alias in SQL as it is compared; where there is none, the label stands in."""
         return str(folded(rows_of(self.name, alias).field(self.unique or self.label)))
+
+    @property
+    def given_compared(self) -> str:
+        """Spell the value given for that column as it is compared."""
+        return str(folded(param(self.unique or self.label, "text")))
 
     def id(self, value: object, field: str = "id") -> UUID:
         """Accept an id or the record itself."""

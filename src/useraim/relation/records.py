@@ -1,17 +1,17 @@
 """Records: the operations that users and aims share, written once for both tables."""
 
 from collections.abc import Iterable
-from functools import cache, lru_cache, partial
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from functools import cache, partial
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import UuidArray
-from useraim.core.clauses import assigned, columns, differs, from_file, literal
+from useraim.core.clauses import assigned, differs, from_file, literal
 from useraim.core.operation import method
 from useraim.core.ordering import ID
-from useraim.core.pypika import Q, among, any_of, count, folded, param
+from useraim.core.pypika import Q, among, param
 from useraim.core.pypika import table as rows_of
 from useraim.core.rows import maker, single, whole
 from useraim.core.statement import Call, Statement, first, first_or_none, nothing
@@ -19,10 +19,16 @@ from useraim.core.stream import Paged, stream_method
 from useraim.errors import NotFound
 from useraim.ids import in_key_order
 from useraim.page import Page, Place, Window, window
-from useraim.relation import conditions, deleting, rules
-from useraim.relation.conditions import Shape
-from useraim.relation.creating import creation_arrays, creation_statement, creations, refuse_taken
+from useraim.relation import deleting, finding, rules
+from useraim.relation.creating import (
+    creation_arrays,
+    creation_of_one_statement,
+    creation_statement,
+    creations,
+    refuse_taken,
+)
 from useraim.relation.declaration import AnyTable, Ends, JoinTable, Record, Table
+from useraim.relation.finding import Filter
 from useraim.values import Condition, Must
 
 Id = TypeVar("Id", bound=UUID)
@@ -30,10 +36,6 @@ R = TypeVar("R", bound=Record)
 New = TypeVar("New")
 FId = TypeVar("FId", bound=UUID)
 F = TypeVar("F", bound=Record)
-
-
-Filter: TypeAlias = tuple[tuple[Shape, ...], bool]
-"""The shapes of the conditions, and whether text is searched."""
 
 
 class Records(Generic[Id, R, New, FId, F]):
@@ -143,7 +145,7 @@ class Records(Generic[Id, R, New, FId, F]):
 
         `order_by`: created_at, name and email (users) or title (aims), with `-` in front to descend; ties by id.
         """
-        shape, parameters = self._filter(where, search)
+        shape, parameters = finding.asked(self.ends, where, search)
         order, descending = ordering.parse(order_by, self.table.orders)
         scope = repr((self.table.name, order_by, shape, sorted(parameters.items())))
         asked = window(scope, (self.table.orders[order], ID), limit, after, before)
@@ -152,8 +154,8 @@ class Records(Generic[Id, R, New, FId, F]):
     @method
     def count(self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None) -> Call[int]:
         """Count the records for which all conditions hold and whose text contains `search`."""
-        shape, parameters = self._filter(where, search)
-        return _count(self.ends, shape).call(first, parameters)
+        shape, parameters = finding.asked(self.ends, where, search)
+        return finding.count_of(self.ends, shape).call(first, parameters)
 
     @stream_method
     def stream(self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None) -> Paged[R]:
@@ -162,7 +164,7 @@ class Records(Generic[Id, R, New, FId, F]):
         They are read in pages: every record that stays is met once, nothing is held between the pages, and
         other operations may use the connection meanwhile. None is met that comes behind the last one at the start.
         """
-        shape, parameters = self._filter(where, search)
+        shape, parameters = finding.asked(self.ends, where, search)
         pages = partial(self._page, shape=shape, parameters=parameters, order="created_at", descending=False)
         return Paged(pages, _by_created_at)
 
@@ -184,7 +186,7 @@ class Records(Generic[Id, R, New, FId, F]):
                 raise self.table.taken(f"{self.table.name}_pkey", (key,))
             raise self.table.taken(self.table.unique_key, ())
 
-        return _create_one(self.table, id_given).call(read, {"id": key, **record})
+        return creation_of_one_statement(self.table, id_given).call(read, {"id": key, **record})
 
     def creation(self, new: list[Any]) -> Call[list[R]]:
         """Build the call that creates records; shared with the functions that take one record's columns."""
@@ -214,16 +216,10 @@ class Records(Generic[Id, R, New, FId, F]):
 
         return _update(self.table, tuple(checked)).call(read, {"id": key, **checked})
 
-    def _filter(self, where: object, search: object) -> tuple[Filter, dict[str, object]]:
-        _, shapes, parameters = conditions.bound(self.ends.far, validate.collection(where, "where"), "where")
-        if search is None:
-            return (shapes, False), parameters
-        return (shapes, True), parameters | {"pattern": _pattern(validate.plain_text(search, "search"))}
-
     def _page(
         self, asked: Window, shape: Filter, parameters: dict[str, object], order: str, *, descending: bool
     ) -> Call[Page[R]]:
-        statement = _page(self.ends, shape, order, descending, asked.direction)
+        statement = finding.page_of(self.ends, shape, order, descending, asked.direction)
         column = self.table.orders[order].column
 
         def place(row: R) -> Place:
@@ -241,23 +237,6 @@ def _by_created_at(row: Record) -> Place:
 
 
 @cache
-def _create_one(table: AnyTable, id_given: bool) -> Statement[tuple[Any, ...]]:
-    query = from_file(
-        "records/create.sql",
-        table=table.name,
-        given=columns(table.given),
-        values=columns(f"%({name})s" for name in table.given),
-        columns=table.listed(),
-        id_given=literal(id_given),
-        target="(id)" if id_given else "",
-        has_unique=literal(table.unique is not None),
-        theirs=table.compared("t"),
-        ours=_compared(table),
-    )
-    return Statement(f"{table.name}.create", query, whole)
-
-
-@cache
 def _update(table: AnyTable, given: tuple[str, ...]) -> Statement[tuple[Any, ...]]:
     new = {name: f"%({name})s::text" for name in given}
     query = from_file(
@@ -269,42 +248,6 @@ def _update(table: AnyTable, given: tuple[str, ...]) -> Statement[tuple[Any, ...
         differs=differs("h", new),
         gives_unique=literal(table.unique in given),
         theirs=table.compared("t"),
-        ours=_compared(table) if table.unique in given else "NULL",
+        ours=table.given_compared if table.unique in given else "NULL",
     )
     return Statement(f"{table.name}.update", query, whole)
-
-
-def _compared(table: AnyTable) -> str:
-    return str(folded(param(table.unique or table.label, "text")))
-
-
-@lru_cache(maxsize=256)
-def _page(ends: Ends, shape: Filter, order: str, descending: bool, direction: str) -> Statement[Any]:
-    table = ends.source
-    rows = rows_of(table.name)
-    keys = (table.orders[order], ID)
-    query = _filtered(Q.from_(rows).select(*table.columns), rows, ends, shape)
-    terms = [key.term(rows) for key in keys]
-    query = ordering.seek(query, terms, keys, descending=descending, start=direction)
-    return Statement(f"{table.name}.page", query, maker(table.row))
-
-
-@lru_cache(maxsize=256)
-def _count(ends: Ends, shape: Filter) -> Statement[int]:
-    rows = rows_of(ends.source.name)
-    return Statement(f"{ends.source.name}.count", _filtered(Q.from_(rows).select(count), rows, ends, shape), single)
-
-
-def _filtered(query: Any, rows: Any, ends: Ends, shape: Filter) -> Any:
-    asked, searched = shape
-    for number, condition in enumerate(asked):
-        query = query.where(conditions.criterion(rows, conditions.of(ends), condition, f"where{number}_"))
-    if searched:
-        pattern = param("pattern")
-        query = query.where(any_of(rows.field(name).ilike(pattern) for name in ends.source.given))
-    return query
-
-
-def _pattern(search: str) -> str:
-    escaped = search.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%"
