@@ -9,6 +9,8 @@ endif
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Each process has a server of its own; on one that is given they would share its roles.
+AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
 .PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules schedules soak clean
@@ -28,7 +30,7 @@ demo: install  ## migrate a server, load real data, answer questions
 	@$(ON_A_SERVER) sh -c '$(BIN)/yoyo apply && $(BIN)/python examples/congress.py'
 
 test: install  ## run all tests on a real server (minutes)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(AT_ONCE)
 
 test-quick: install  ## those that need no minutes: without races, the model, migrations and servers (one minute)
 	$(BIN)/python -m pytest -x tests/unit tests/integration -k "not (test_model or test_schema or test_local)"
@@ -73,7 +75,7 @@ check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps 
 	$(VENV)-next/bin/python -m pip install --quiet --editable '.[binary,pool,local]' --group dev
 	$(VENV)-next/bin/python -m pip install --quiet --upgrade --pre --no-deps psycopg psycopg-binary psycopg-pool
 	$(VENV)-next/bin/python -m pip list | grep psycopg
-	$(VENV)-next/bin/python -m pytest
+	$(VENV)-next/bin/python -m pytest $(AT_ONCE)
 
 clean:  ## remove what can be made again
 	rm -rf $(VENV) $(VENV)-next .mypy_cache .pytest_cache .ruff_cache .hypothesis dist build

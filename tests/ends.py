@@ -1,5 +1,6 @@
 """Both ends of a relation from one test body."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -120,3 +121,8 @@ def _make(call: World, repository: Any, table: str, count: int) -> list[Any]:
 
 def ids(records: Iterable[Any]) -> tuple[UUID, ...]:
     return tuple(record.id for record in records)
+
+
+def shown(value: object) -> str:
+    """Name a value in the id of a test, the same in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", ascii(value))

@@ -122,7 +122,7 @@ def test_a_shape_is_rendered_once_whatever_the_values() -> None:
 def test_calls_are_built_without_a_connection() -> None:
     shape: Shape
     for shape in SHAPES:
-        assert len(shape.call.statements) <= 4
+        assert len(shape.call.statements) <= 6
         for _, parameters in shape.call.statements:
             assert all(isinstance(name, str) for name in parameters)
 

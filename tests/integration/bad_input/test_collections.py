@@ -7,6 +7,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
+from tests.ends import shown
 from tests.integration.bad_input.values import (
     ANA,
     ID,
@@ -27,7 +28,7 @@ from useraim import UNSET, InvalidValue, aims, user_aims, users
 from useraim.values import Aim, AllOf, AnyOf, Exactly, Link, NewAim, NewUser, NewUserAim, NoneOf, User
 
 
-@pytest.mark.parametrize("id", NOT_IDS, ids=ascii)
+@pytest.mark.parametrize("id", NOT_IDS, ids=shown)
 def test_ids(closed: World, id: Any) -> None:
     for records in (Users, Aims):
         refused(closed, "id", records.get, id)
@@ -57,7 +58,7 @@ def test_a_record_of_the_other_kind_is_no_id(closed: World) -> None:
     refused(closed, "aim_id", UserAims.get, ANA, ANA)
 
 
-@pytest.mark.parametrize("values", NOT_COLLECTIONS, ids=ascii)
+@pytest.mark.parametrize("values", NOT_COLLECTIONS, ids=shown)
 def test_collections(closed: World, values: Any) -> None:
     for records in (Users, Aims):
         refused(closed, "new", records.create_many, values)
@@ -81,7 +82,7 @@ def test_collections(closed: World, values: Any) -> None:
 
 
 @pytest.mark.parametrize("relation", [users.aims, aims.users], ids=["users.aims", "aims.users"])
-@pytest.mark.parametrize("values", NOT_COLLECTIONS, ids=ascii)
+@pytest.mark.parametrize("values", NOT_COLLECTIONS, ids=shown)
 def test_collections_of_a_relation(closed: World, relation: Any, values: Any) -> None:
     for write in (relation.append, relation.replace, relation.update):
         refused(closed, "links", write, ID, values)
@@ -110,7 +111,7 @@ def test_what_a_record_needs_cannot_be_left_out_by_unset(closed: World) -> None:
     refused(closed, "if_role", UserAims.update, ID, ID, if_role=UNSET)
 
 
-@pytest.mark.parametrize("pair", [ID, None, (ID,), (ID, ID, ID), {ID, OTHER}, "ab", 5], ids=ascii)
+@pytest.mark.parametrize("pair", [ID, None, (ID,), (ID, ID, ID), {ID, OTHER}, "ab", 5], ids=shown)
 def test_pairs(closed: World, pair: Any) -> None:
     refused(closed, "pairs", UserAims.find_many, [pair])
     refused(closed, "pairs", UserAims.delete_many, [pair])
@@ -118,7 +119,7 @@ def test_pairs(closed: World, pair: Any) -> None:
         closed(UserAims.put_many, [pair])
 
 
-@pytest.mark.parametrize("new", [None, "Ana", ID, ANA, {"name": "Ana"}], ids=ascii)
+@pytest.mark.parametrize("new", [None, "Ana", ID, ANA, {"name": "Ana"}], ids=shown)
 def test_new_records(closed: World, new: Any) -> None:
     refused(closed, "new", Users.create_many, [new])
     refused(closed, "new", Aims.create_many, [NewAim("T"), new])

@@ -5,6 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from tests.ends import shown
 from tests.integration.bad_input.values import (
     BLANK,
     ID,
@@ -38,7 +39,7 @@ def test_a_closed_connection_is_noticed_by_good_input(closed: World) -> None:
         closed(users.get, ID)
 
 
-@pytest.mark.parametrize("name", [*NOT_TEXT, *UNSTORABLE, *BLANK, "x" * 201], ids=ascii)
+@pytest.mark.parametrize("name", [*NOT_TEXT, *UNSTORABLE, *BLANK, "x" * 201], ids=shown)
 def test_names(closed: World, name: Any) -> None:
     refused(closed, "name", Users.create, email="a@b", name=name)
     refused(closed, "name", Users.ensure, email="a@b", name=name)
@@ -48,7 +49,7 @@ def test_names(closed: World, name: Any) -> None:
     refused(closed, "name", aims.users.direct_control, ID, [EditUser(ID, name=name)])
 
 
-@pytest.mark.parametrize("email", [*NOT_TEXT, *UNSTORABLE, *BLANK, *NOT_EMAILS], ids=ascii)
+@pytest.mark.parametrize("email", [*NOT_TEXT, *UNSTORABLE, *BLANK, *NOT_EMAILS], ids=shown)
 def test_addresses(closed: World, email: Any) -> None:
     refused(closed, "email", Users.create, email=email, name="A")
     refused(closed, "email", Users.ensure, email=email, name="A")
@@ -56,7 +57,7 @@ def test_addresses(closed: World, email: Any) -> None:
     refused(closed, "email", Users.create_many, [NewUsers(email, "A")])
 
 
-@pytest.mark.parametrize("email", [*NOT_TEXT, *UNSTORABLE], ids=ascii)
+@pytest.mark.parametrize("email", [*NOT_TEXT, *UNSTORABLE], ids=shown)
 def test_addresses_to_find(closed: World, email: Any) -> None:
     refused(closed, "email", Users.find_by_email, email)
 
@@ -87,7 +88,7 @@ def test_the_longest_texts_are_stored(call: World) -> None:
     assert call(users.create, email="a@b", name="x").email == "a@b"
 
 
-@pytest.mark.parametrize("role", [*NOT_TEXT, *UNSTORABLE, *BLANK, "x" * 101], ids=ascii)
+@pytest.mark.parametrize("role", [*NOT_TEXT, *UNSTORABLE, *BLANK, "x" * 101], ids=shown)
 def test_roles(closed: World, role: Any) -> None:
     refused(closed, "role", UserAims.create, ID, ID, role=role)
     refused(closed, "role", UserAims.update, ID, ID, role=role)
@@ -103,7 +104,7 @@ def test_roles(closed: World, role: Any) -> None:
 @pytest.mark.parametrize(
     "permissions",
     [*NOT_COLLECTIONS, [""], ["a", ""], ["x" * 101], [None], [1], [b"x"], [["x"]], ["\0"], ["\ud800"], [Plain.OWNER]],
-    ids=ascii,
+    ids=shown,
 )
 def test_permissions(closed: World, permissions: Any) -> None:
     refused(closed, "permissions", UserAims.create, ID, ID, permissions=permissions)

@@ -12,7 +12,7 @@ from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, AsyncNullConnectionPool, ConnectionPool, NullConnectionPool
 
-from tests.ends import NOBODY, NOTHING
+from tests.ends import NOBODY, NOTHING, shown
 from useraim import AlreadyExists, BrokenReference, NotFound, aims, users
 from useraim.values import Aim, NewUser, User
 
@@ -81,7 +81,7 @@ async def other(database: str) -> AsyncGenerator[psycopg.AsyncConnection[Any], N
 
 
 @pytest.mark.parametrize(
-    "db", [None, "postgres:///", 5, object(), NOBODY, User, sqlite3.connect(":memory:")], ids=ascii
+    "db", [None, "postgres:///", 5, object(), NOBODY, User, sqlite3.connect(":memory:")], ids=shown
 )
 def test_anything_else_in_place_of_a_database_is_a_type_error(db: Any) -> None:
     anyhow: Any = users

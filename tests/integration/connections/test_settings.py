@@ -9,6 +9,7 @@ from psycopg.adapt import Loader
 from psycopg.conninfo import make_conninfo
 from psycopg.rows import dict_row
 
+from tests.ends import shown
 from tests.integration.connections.uses import everything, state
 from tests.worlds import World
 from useraim import aims, schema, user_aims, users
@@ -32,7 +33,7 @@ class TextUuid(Loader):
         {"options": "-c bytea_output=escape -c extra_float_digits=0 -c standard_conforming_strings=off"},
         {"client_encoding": "latin1"},
     ],
-    ids=str,
+    ids=shown,
 )
 def test_settings_do_not_matter_and_stay(connect: Callable[..., World], settings: Settings) -> None:
     call = connect(autocommit=True, **settings)
