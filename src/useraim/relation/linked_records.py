@@ -1,7 +1,7 @@
 """Writes of far records together with their links: `create` and `direct_control` of `ManyToMany`."""
 
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from useraim.core.adapt import TextArray, UuidArray
@@ -11,7 +11,7 @@ from useraim.core.rows import single, whole
 from useraim.core.statement import Call, Statement, nothing
 from useraim.ids import in_key_order
 from useraim.relation.attributes import Given
-from useraim.relation.creating import creation_arrays, creations, unique_slots
+from useraim.relation.creating import Creations, creation_arrays, creations, unique_slots
 from useraim.relation.declaration import AnyTable, Ends
 from useraim.relation.rules import Demand, Rules, holding, slots
 from useraim.relation.writing import OUTCOMES, changes, lock, refusal
@@ -37,12 +37,38 @@ def create(ends: Ends, source: UUID, values: list[Any], given: Given, demanded: 
     return call.under(lock(ends, source)) if demanded else call
 
 
+class _Items(NamedTuple):
+    """Far records to have: those to create, what is edited of those to keep, and all ids in input order."""
+
+    fresh: Creations
+    kept: dict[UUID, dict[str, object]]
+    order: dict[UUID, None]
+
+
 def direct_control(ends: Ends, source: UUID, items: list[Any], demanded: Rules) -> Call[Changes]:
     """Make the linked far records exactly these, under a lock on the source."""
-    far = ends.far
-    fresh = creations(far, [item for item in items if isinstance(item, far.new)])
-    kept: dict[UUID, dict[str, object]] = {}
-    order: dict[UUID, None] = {}
+    fresh, kept, order = _items(ends.far, items)
+
+    def read(rows: list[tuple[str, UUID]]) -> Changes:
+        if rows and rows[0][0] not in OUTCOMES:
+            raise refusal(ends, rows, demanded, order)
+        return changes(order, rows)
+
+    edits: dict[str, object] = {
+        f"kept_{name}": TextArray(cast("Any", row.get(name)) for row in kept.values()) for name in ends.far.given
+    }
+    arrays = {"kept": UuidArray(kept), **edits, **creation_arrays(ends.far, fresh)}
+    parameters = {"source": source, **arrays, **demanded.parameters}
+    # As in `update`: a record that another transaction is just deleting would be passed over.
+    edited = in_key_order(key for key, row in kept.items() if row)
+    rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
+    call = _direct_control(ends, demanded.demand).call(read, parameters)
+    return call.under(lock(ends, source), *holding(ends, source, demanded), *rows)
+
+
+def _items(far: AnyTable, items: list[Any]) -> _Items:
+    sorted_out = _Items(creations(far, [item for item in items if isinstance(item, far.new)]), {}, {})
+    fresh, kept, order = sorted_out
     ids = iter(fresh)
     for item in items:
         if isinstance(item, far.new):
@@ -53,28 +79,7 @@ def direct_control(ends: Ends, source: UUID, items: list[Any], demanded: Rules) 
             order[key] = None
     if both := tuple(key for key in fresh if key in kept):
         raise far.taken(f"{far.name}_pkey", both)
-
-    def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] not in OUTCOMES:
-            raise refusal(ends, rows, demanded, order)
-        return changes(order, rows)
-
-    edits = {f"kept_{name}": TextArray(row.get(name) for row in kept.values()) for name in far.given}  # type: ignore[misc]
-    parameters = {
-        "source": source,
-        "kept": UuidArray(kept),
-        **edits,
-        **creation_arrays(far, fresh),
-        **demanded.parameters,
-    }
-    # As in `update`: a record that another transaction is just deleting would be passed over.
-    edited = in_key_order(key for key, row in kept.items() if row)
-    rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
-    return (
-        _direct_control(ends, demanded.demand)
-        .call(read, parameters)
-        .under(lock(ends, source), *holding(ends, source, demanded), *rows)
-    )
+    return sorted_out
 
 
 def _kept(far: AnyTable, item: Any) -> tuple[UUID, dict[str, object]]:
