@@ -151,4 +151,4 @@ def _name(name: object) -> str:
     checked = validate.plain_text(name, "settings")
     if not _NAME.fullmatch(checked):
         raise InvalidValue("settings", f"{checked!r} is no name with a dot, as app.user_id is")
-    return checked
+    return checked.lower()  # as PostgreSQL knows names of settings

@@ -36,6 +36,9 @@ class Error(Exception):
     index: int | None = None
     """Which call of a `batch` raised it, counted from 0."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
 
 class NotFound(Error):
     """Rows that had to be there are not; `.ids` names all of them."""

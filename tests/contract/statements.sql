@@ -34,8 +34,6 @@ SELECT r.reason, r.id AS refused_id, a.id, a.title, a.description, a.created_at,
 
 /* useraim aims.delete */ DELETE FROM "aims" WHERE "id"=%(id)s RETURNING "id";
 
-/* useraim aims.delete (hold) */ SELECT 1 FROM "aims" WHERE "id"=%(id)s FOR UPDATE;
-
 /* useraim aims.delete (lock) */ SELECT useraim_lock_users(ARRAY((SELECT DISTINCT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(ids)s::uuid[]) ORDER BY "user_id")));
 
 /* useraim aims.delete_many */ WITH ruled (id) AS MATERIALIZED (
@@ -91,6 +89,8 @@ UNION ALL
 SELECT (SELECT id FROM taken LIMIT 1), id, title, description, created_at, updated_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
 
 /* useraim aims.users (hold) */ SELECT COUNT(*) FROM (SELECT useraim_hold_aim_links(%(source)s) "id") "h";
+
+/* useraim aims.users (hold_row) */ SELECT 1 FROM "aims" WHERE "id"=%(id)s FOR UPDATE;
 
 /* useraim aims.users (lock) */ SELECT useraim_lock_aim(%(source)s);
 
@@ -447,8 +447,8 @@ SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT 'updated', user_id FROM updated;
 
-/* useraim aims.users.version */ SELECT encode(sha256(convert_to(
-    coalesce(string_agg(ROW(m.user_id, m.role, m.permissions, extract(epoch FROM m.joined_at))::text, ',' ORDER BY m.user_id), ''), getdatabaseencoding()
+/* useraim aims.users.version */ SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+    coalesce(pg_catalog.string_agg(ROW(m.user_id, m.role, m.permissions, extract(epoch FROM m.joined_at))::text, ',' ORDER BY m.user_id), ''), pg_catalog.getdatabaseencoding()
 )), 'hex') AS version
 FROM user_aims m WHERE m.aim_id = %(source)s;
 
@@ -584,6 +584,8 @@ UNION ALL
 SELECT false, user_id, aim_id, role, permissions, joined_at FROM held WHERE NOT EXISTS (SELECT 1 FROM updated);
 
 /* useraim users.aims (hold) */ SELECT COUNT(*) FROM (SELECT useraim_hold_user_links(%(source)s) "id") "h";
+
+/* useraim users.aims (hold_row) */ SELECT 1 FROM "users" WHERE "id"=%(id)s FOR UPDATE;
 
 /* useraim users.aims (lock) */ SELECT useraim_lock_user(%(source)s);
 
@@ -940,8 +942,8 @@ SELECT reason AS outcome, id FROM refused
 UNION ALL
 SELECT 'updated', aim_id FROM updated;
 
-/* useraim users.aims.version */ SELECT encode(sha256(convert_to(
-    coalesce(string_agg(ROW(m.aim_id, m.role, m.permissions, extract(epoch FROM m.joined_at))::text, ',' ORDER BY m.aim_id), ''), getdatabaseencoding()
+/* useraim users.aims.version */ SELECT pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(
+    coalesce(pg_catalog.string_agg(ROW(m.aim_id, m.role, m.permissions, extract(epoch FROM m.joined_at))::text, ',' ORDER BY m.aim_id), ''), pg_catalog.getdatabaseencoding()
 )), 'hex') AS version
 FROM user_aims m WHERE m.user_id = %(source)s;
 
@@ -980,8 +982,6 @@ added AS (
 SELECT r.reason, r.id AS refused_id, a.id, a.name, a.email, a.created_at, a.updated_at FROM added a FULL JOIN refused r ON false;
 
 /* useraim users.delete */ DELETE FROM "users" WHERE "id"=%(id)s RETURNING "id";
-
-/* useraim users.delete (hold) */ SELECT 1 FROM "users" WHERE "id"=%(id)s FOR UPDATE;
 
 /* useraim users.delete (lock) */ SELECT useraim_lock_aims(ARRAY((SELECT DISTINCT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(ids)s::uuid[]) ORDER BY "aim_id")));
 

@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -280,3 +280,29 @@ def test_in_another_encoding(place: Place, world: World, runner: asyncio.Runner)
         with pytest.raises(InvalidValue):
             given(batch, new("new ☃"))
         assert given.is_as("autocommit")
+
+
+def test_a_call_of_ones_own_that_has_written_and_refuses_is_undone(given: Session, kind: str) -> None:
+    def read(_: list[Any]) -> None:
+        raise NotFound("own", ())
+
+    own = Statement("own", "INSERT INTO aims (title) VALUES (%(title)s) RETURNING id", tuple)
+    with pytest.raises(NotFound) as caught:
+        given(batch, own.call(read, {"title": "new own"}), users.count.call())
+    assert caught.value.index == 0
+    assert given(aims.count, search="new own") == 0
+
+
+def test_a_value_that_the_connection_cannot_say_is_told_with_its_index(place: Place) -> None:
+    with psycopg.connect(place.conninfo, autocommit=True, client_encoding="latin1") as conn:
+        with pytest.raises(InvalidValue) as caught:
+            batch(conn, users.count.call(), users.find_by_email.call("\u017c@example.org"))
+        assert (caught.value.field, caught.value.index) == ("email", 1)
+
+
+def test_calls_cannot_be_changed(place: Place) -> None:
+    call: Any = users.find.call(place.ana)
+    with pytest.raises(FrozenInstanceError):
+        call.steps = ()
+    with pytest.raises(TypeError):
+        call.statements[0][1]["id"] = 1

@@ -174,7 +174,7 @@ def test_a_transaction_whose_settings_are_refused_is_not_begun(given: Session, p
 
 def test_scopes_add_up_and_the_inner_one_wins(given: Session) -> None:
     outer = given.scoped({"app.user": "ana", "app.why": "test"})
-    inner = outer.scoped({"app.user": "bo"})
+    inner = outer.scoped({"APP.user": "bo"})
     assert inner(preview, SETTINGS) == ("bo", "test")
     assert outer(preview, SETTINGS) == ("ana", "test")
     assert "bo" not in repr(inner.db)

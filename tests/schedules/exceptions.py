@@ -41,6 +41,7 @@ class Exception_(NamedTuple):
         return any(one & self.one and other & self.other for one, other in pairs)
 
 
+_DELETES_RULED: Final = frozenset({"users.delete (must)", "users.delete_many (must)", "aims.delete (must)"})
 _RULED: Final = frozenset(f"aims.users.{name} (must)" for name in ("append", "replace", "remove", "update", "create"))
 
 EXCEPTIONS: Final = (
@@ -77,6 +78,26 @@ EXCEPTIONS: Final = (
     ),
     Exception_(
         NEITHER,
+        frozenset({"user_aims.delete_many"}),
+        frozenset({"users.aims.replace (version)", "aims.users.replace (version)"}),
+        "`delete_many` takes no turn: a link that is new it passes over, one that is there it removes.",
+    ),
+    Exception_(
+        NEITHER,
+        _DELETES_RULED,
+        _APPENDS,
+        "`append` and `put_many` without a rule are not held to that of a deletion: they link somebody whom it has"
+        " found to have few links, or tell a link as unchanged that it takes along.",
+    ),
+    Exception_(
+        NEITHER,
+        frozenset({"users.aims.create", "aims.users.create"}),
+        frozenset({"users.aims.create (must)", "aims.users.create (must)"}),
+        "An id that another is just taking is told before a rule is: `AlreadyExists` where it would be `RuleBroken`"
+        " a moment later. Nothing is written in either case.",
+    ),
+    Exception_(
+        NEITHER,
         frozenset({"users.ensure"}),
         frozenset({"users.delete", "users.delete_many", "users.update"}) | _CONTROLS,
         "`ensure` finds a user whom the other is just deleting, or giving another address, and then finds nobody:"
@@ -99,10 +120,16 @@ EXCEPTIONS: Final = (
     ),
     Exception_(
         DEADLOCK,
-        frozenset({"users.aims.direct_control"}),
-        frozenset({"aims.users.direct_control"}),
-        "`direct_control` locks its source, and then the records at the far end that it changes or deletes: these are"
-        " the other's source.",
+        _CONTROLS,
+        _LINKS,
+        "`direct_control` locks its source and its links, and then the records at the far end that it changes or"
+        " deletes: these are the other's source, or have links that the other holds.",
+    ),
+    Exception_(
+        DEADLOCK,
+        frozenset({"users.delete (must)", "users.delete_many (must)"}),
+        frozenset({"aims.delete (must)"}),
+        "A deletion under a rule locks what it deletes, and then what loses a link: that is the other's.",
     ),
     Exception_(
         DEADLOCK,

@@ -73,7 +73,7 @@ def test_of_two_replaces_the_second_waits_and_sees_what_the_first_has_left(explo
 
 def test_the_versions_of_the_start_are_those_that_writes_are_for(explorer: Explorer) -> None:
     for name in ("users.aims.replace (version)", "aims.users.replace (version)"):
-        outcome, _ = replay(explorer, named(name, name), "AAAABBBB")
+        outcome, _ = replay(explorer, named(name, name), "AAAAABBBBB")
         assert [answer.error.partition(" ")[0] for answer in outcome.answers] == ["", "Conflict"]
 
 

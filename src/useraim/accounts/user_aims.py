@@ -9,7 +9,7 @@ from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import TextArray, UuidArray
 from useraim.core.operation import operation
-from useraim.core.statement import Call, Statement, first, first_or_none, nothing
+from useraim.core.statement import UNWRITTEN, Call, Statement, first, first_or_none, nothing
 from useraim.core.stream import Paged, stream_operation
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
 from useraim.ids import in_key_order, pairs_in_key_order
@@ -56,7 +56,8 @@ def create(
             raise AlreadyExists("user_aims_pkey", (key,))
         raise BrokenReference(() if has_user else (user_id,), () if has_aim else (aim_id,))
 
-    return pairs.create(tuple(given)).call(read, {"user_id": user_id, "aim_id": aim_id, **ATTRIBUTES.bound(given)})
+    parameters = {"user_id": user_id, "aim_id": aim_id, **ATTRIBUTES.bound(given)}
+    return pairs.create(tuple(given)).call(read, parameters, refuses=UNWRITTEN)
 
 
 @operation
@@ -109,7 +110,7 @@ def update(
         return row
 
     parameters = {**one(key), **ATTRIBUTES.bound(given), "if_role": expected}
-    return pairs.update(tuple(given)).call(read, parameters)
+    return pairs.update(tuple(given)).call(read, parameters, refuses=UNWRITTEN)
 
 
 @operation
@@ -141,7 +142,7 @@ def delete_many(pairs: Iterable[PairRef]) -> Call[tuple[tuple[UUID, UUID], ...]]
 
     if not keys:
         return nothing(())
-    return DELETE_MANY.call(read, arrays(pairs_in_key_order(keys))).by_key()
+    return DELETE_MANY.call(read, arrays(pairs_in_key_order(keys)), refuses=False).by_key()
 
 
 @operation
@@ -168,7 +169,7 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
         return [outcomes.get(key, "unchanged") for key, _ in keyed]
 
     parameters = {**arrays(keys), **ATTRIBUTES.arrays(attributes, shape)}
-    return pairs.put(shape, on_match).call(read, parameters) if keys else nothing([])
+    return pairs.put(shape, on_match).call(read, parameters, refuses=UNWRITTEN) if keys else nothing([])
 
 
 @operation
@@ -190,7 +191,8 @@ def merge(from_user: UserRef, into_user: UserRef) -> Call[Changes]:
         moved = in_key_order(id for outcome, id in rows if outcome == "moved")
         return Changes(tuple(in_key_order(added)), unchanged=tuple(id for id in moved if id not in added))
 
-    change = pairs.MERGE.call(read, {"from_user": old, "into_user": new, "users": UuidArray(both)})
+    parameters = {"from_user": old, "into_user": new, "users": UuidArray(both)}
+    change = pairs.MERGE.call(read, parameters, refuses=UNWRITTEN)
     return change.under(*(pairs.LOCK_USER.call(len, {"id": id}) for id in both))
 
 
@@ -246,7 +248,8 @@ def _permit(
 ) -> Call[UserAim]:
     key = key_of(user, aim)
     named = TextArray(dict.fromkeys(validate.permissions(permissions)))
-    return statement.call(lambda rows: _one_of(key, rows)[1], {**one(key), "permissions": named})
+    parameters = {**one(key), "permissions": named}
+    return statement.call(lambda rows: _one_of(key, rows)[1], parameters, refuses=UNWRITTEN)
 
 
 def _page_call(

@@ -6,7 +6,7 @@ from itertools import accumulate, pairwise
 from typing import Any, TypeVar
 
 from useraim.core.rows import single
-from useraim.core.statement import BY_KEY, Call, Ending, Statement
+from useraim.core.statement import BY_KEY, UNWRITTEN, Call, Ending, Statement
 from useraim.errors import Error, InvalidValue
 
 T = TypeVar("T")
@@ -83,10 +83,10 @@ def _of(index: int, read: Callable[[list[list[Any]]], Any], results: list[list[A
 
 
 def _is_sure(calls: list[Call[Any]]) -> bool:
-    """Say whether an answer that refuses leaves nothing to undo: a call that refuses has not written itself."""
+    """Say whether an answer that refuses leaves nothing to undo."""
     writing = [call for call in calls if call.writes]
     refusing = [call for call in calls if call.refuses]
-    return not writing or not refusing or (len(writing) == 1 and refusing == writing)
+    return not writing or not refusing or (refusing == writing and [call.refuses for call in writing] == [UNWRITTEN])
 
 
 def _explain(statement: Statement[Any], analyze: bool) -> Statement[Any]:

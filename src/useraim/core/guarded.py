@@ -12,6 +12,7 @@ from psycopg.pq import PipelineStatus, TransactionStatus
 
 from useraim.core.pipeline import AnyConnection, Exchange, begin, maintained, tell
 from useraim.core.statement import Call, Ending
+from useraim.errors import InvalidValue
 
 Commands: TypeAlias = tuple[bytes, ...]
 
@@ -48,7 +49,10 @@ class Guarded(Exchange):
     __slots__ = ("_call", "_ending", "_rows")
 
     def __init__(self, conn: AnyConnection, call: Call[Any], ending: Ending) -> None:
-        super().__init__(conn, call.steps)
+        try:
+            super().__init__(conn, call.steps)
+        except InvalidValue as error:
+            raise call.error(error, self.failed_step) from error.__cause__
         self._call = call
         self._ending = ending
         self._rows: list[list[Any]] | None = None

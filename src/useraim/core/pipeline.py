@@ -48,11 +48,12 @@ class Exchange:
 
     def __init__(self, conn: AnyConnection, steps: Sequence[Step]) -> None:
         self._transformer = _transformer(conn)
-        self._bound = [_Bound(self._transformer, statement, parameters) for statement, parameters in steps]
         self._answers: list[PGresult] = []
         self._failure: PGresult | None = None
-        self.failed_step = 0
         self._whole = False
+        self._bound: list[_Bound] = []
+        for self.failed_step, (statement, parameters) in enumerate(steps):
+            self._bound.append(_Bound(self._transformer, statement, parameters))
 
     @property
     def may_start_again(self) -> bool:

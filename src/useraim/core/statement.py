@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from itertools import accumulate
-from typing import Any, Final, Generic, LiteralString, Protocol, TypeAlias, TypeVar, cast
+from types import MappingProxyType
+from typing import Any, Final, Generic, Literal, LiteralString, Protocol, TypeAlias, TypeVar, cast
 
 from psycopg.adapt import PyFormat
 
@@ -19,6 +21,9 @@ U = TypeVar("U")
 V = TypeVar("V")
 
 Parameters = Mapping[str, object]
+UNWRITTEN: Final = "unwritten"
+Refuses: TypeAlias = bool | Literal["unwritten"]
+"""Whether reading a result may raise; `UNWRITTEN`: only for what the statement has found, and then written nothing."""
 
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 _WRITES = re.compile(r"\b(?:insert|update|delete|merge|truncate)\b", re.IGNORECASE)
@@ -63,12 +68,15 @@ class Statement(Generic[Row]):
             self._names[types] = b"useraim_" + digest[:32].encode()
         return self._names[types]
 
-    def call(self, read: Callable[[list[Row]], T], parameters: Parameters, *, refuses: bool | None = None) -> "Call[T]":
+    def call(
+        self, read: Callable[[list[Row]], T], parameters: Parameters, *, refuses: Refuses | None = None
+    ) -> "Call[T]":
         """Bind values; `read` receives the rows, in the order the server sent them.
 
         `refuses=False` says that `read` never raises for what it finds; of `list`, `first` and the like that is known.
+        `UNWRITTEN` says that the statement has not written anything when `read` raises.
         """
-        may_refuse = read not in _NEVER_REFUSES if refuses is None else refuses
+        may_refuse: Refuses = read not in _NEVER_REFUSES if refuses is None else refuses
         return Call(((self, parameters),), lambda results: read(results[0]), refuses=may_refuse)
 
     @property
@@ -99,6 +107,7 @@ class Ending(Enum):
     UNDONE = "undone"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class Call(Generic[T]):
     """What an operation will send, and `read`, which turns the rows of each statement into the result.
 
@@ -106,27 +115,16 @@ class Call(Generic[T]):
     for a constraint that the statement with this number violates; `refuses`, whether `read` may raise.
     """
 
-    __slots__ = ("ending", "error", "read", "refuses", "steps")
-
-    def __init__(
-        self,
-        steps: tuple[Step, ...],
-        read: Callable[[list[list[Any]]], T],
-        error: ToError = lambda error, _: error,
-        *,
-        refuses: bool = True,
-        ending: Ending | None = None,
-    ) -> None:
-        self.steps = steps
-        self.read = read
-        self.error = error
-        self.refuses = refuses
-        self.ending = ending
+    steps: tuple[Step, ...]
+    read: Callable[[list[list[Any]]], T]
+    error: ToError = lambda error, _: error
+    refuses: Refuses = True
+    ending: Ending | None = None
 
     @property
     def statements(self) -> tuple[tuple[LiteralString, Parameters], ...]:
         """The SQL and parameters in the order they are sent, for EXPLAIN and tests."""
-        return tuple((statement.sql, parameters) for statement, parameters in self.steps)
+        return tuple((statement.sql, MappingProxyType(dict(parameters))) for statement, parameters in self.steps)
 
     @property
     def writes(self) -> bool:
@@ -149,11 +147,11 @@ class Call(Generic[T]):
 
     def or_raise(self, error: Callable[[Error], Error]) -> "Call[T]":
         """Say the error for a violated constraint in the words of the caller."""
-        return Call(self.steps, self.read, lambda known, _: error(known), refuses=self.refuses, ending=self.ending)
+        return Call(self.steps, self.read, lambda known, _: error(known), self.refuses, self.ending)
 
     def ends(self, ending: Ending) -> "Call[T]":
         """Say what becomes of its work."""
-        return Call(self.steps, self.read, self.error, refuses=self.refuses, ending=ending)
+        return replace(self, ending=ending)
 
     def _between(self, before: tuple[Step, ...], after: tuple[Step, ...]) -> "Call[T]":
         start, end = len(before), len(before) + len(self.steps)
@@ -161,8 +159,8 @@ class Call(Generic[T]):
             before + self.steps + after,
             lambda results: self.read(results[start:end]),
             lambda error, step: self.error(error, step - start),
-            refuses=self.refuses,
-            ending=self.ending,
+            self.refuses,
+            self.ending,
         )
 
 

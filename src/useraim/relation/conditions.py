@@ -85,9 +85,10 @@ def bound(far: AnyTable, given: list[Any], field: str) -> Bound:
     for condition in given:
         prefix = f"{field}{len(shapes)}_"
         kind, values = _bind(condition, far, field)
+        link = link_shape(condition.link)
         if kind is not None:
             held.append(condition)
-            shapes.append(Shape(kind, link_shape(condition.link)))
+            shapes.append(Shape(kind, link))
             parameters |= {prefix + name: value for name, value in values.items()}
             parameters |= link_parameters(condition.link, prefix)
     return Bound(tuple(held), tuple(shapes), parameters)

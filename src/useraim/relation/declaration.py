@@ -147,7 +147,7 @@ class JoinTable:
         for table, key in self.keys.items():
             meanings[f"{self.name}_{key}_fkey"] = _broken(table)
             meanings[f"{table.name}_pkey"] = _taken(table, f"{table.name}_pkey")
-            meanings[table.unique_key] = _taken(table, table.unique_key)
+            meanings[table.unique_key] = _held(table)
         for name, columns in [(self.name, self.attributes), *((table.name, table.given) for table in self.keys)]:
             meanings |= {f"{name}_{column}_check": _refused(column) for column in columns}
         return meanings
@@ -159,6 +159,11 @@ def _broken(table: AnyTable) -> errors.Meaning:
 
 def _taken(table: AnyTable, constraint: str) -> errors.Meaning:
     return lambda ids: table.taken(constraint, ids)
+
+
+def _held(table: AnyTable) -> errors.Meaning:
+    # The server tells the value, in which there may be ids that are none of the table's.
+    return lambda _: table.taken(table.unique_key, ())
 
 
 def _refused(column: str) -> errors.Meaning:

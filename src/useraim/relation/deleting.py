@@ -1,17 +1,17 @@
 """Deletions under rules: of records whose far records shall still be as somebody demands."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
 from useraim.core.adapt import UuidArray
 from useraim.core.clauses import from_file
-from useraim.core.pypika import Q, among, array, function, param, table
+from useraim.core.pypika import Q, among, array, function, table
 from useraim.core.rows import single, whole
-from useraim.core.statement import Call, Statement
+from useraim.core.statement import UNWRITTEN, Call, Statement
 from useraim.relation.declaration import Ends
-from useraim.relation.rules import Demand, Rules, slots
+from useraim.relation.rules import Demand, Rules, hold_row, slots
 
 T = TypeVar("T")
 
@@ -26,16 +26,9 @@ def call(ends: Ends, keys: list[UUID], demanded: Rules, result: Callable[[list[U
 
     ids = {"ids": UuidArray(keys)}
     # A record that is locked gets no further link, so that the far records are known. One by one, as Citus locks.
-    held = [_hold(ends).call(len, {"id": key}) for key in keys]
-    deletion = _delete(ends, demanded.demand).call(read, {**ids, **demanded.parameters})
+    held = [hold_row(ends).call(len, {"id": key}) for key in keys]
+    deletion = _delete(ends, demanded.demand).call(read, {**ids, **demanded.parameters}, refuses=UNWRITTEN)
     return deletion.under(*held, _lock_far(ends).call(len, ids))
-
-
-@cache
-def _hold(ends: Ends) -> Statement[Any]:
-    rows = table(ends.source.name)
-    query = Q.from_(rows).select(1).where(rows.id == param("id")).for_update()
-    return Statement(f"{ends.source.name}.delete (hold)", query, single)
 
 
 @cache
@@ -46,7 +39,7 @@ def _lock_far(ends: Ends) -> Statement[Any]:
     return Statement(f"{ends.source.name}.delete (lock)", Q.select(function(ends.far.lock_many, array(linked))), single)
 
 
-@cache
+@lru_cache(maxsize=512)
 def _delete(ends: Ends, demand: Demand) -> Statement[tuple[str, UUID]]:
     query = from_file(
         "records/delete.sql", source=ends.source.name, **slots(ends, demand, "rules/delete.sql", asked="far")

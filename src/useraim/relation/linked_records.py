@@ -1,6 +1,6 @@
 """Writes of far records together with their links: `create` and `direct_control` of `ManyToMany`."""
 
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -8,7 +8,7 @@ from useraim.core.adapt import TextArray, UuidArray
 from useraim.core.clauses import assigned, columns, differs, from_file, listed, rows_from
 from useraim.core.pypika import Q, function, param
 from useraim.core.rows import single, whole
-from useraim.core.statement import Call, Statement, nothing
+from useraim.core.statement import UNWRITTEN, Call, Statement, nothing
 from useraim.ids import in_key_order
 from useraim.relation.attributes import Given
 from useraim.relation.creating import Creations, creation_arrays, creations, unique_slots
@@ -33,7 +33,7 @@ def create(ends: Ends, source: UUID, values: list[Any], given: Given, demanded: 
         return nothing([])
     arrays, attributes = creation_arrays(ends.far, records), ends.join.attributes.bound(given)
     parameters = {"source": source, **arrays, **attributes, **demanded.parameters}
-    call = _create(ends, tuple(given), demanded.demand).call(read, parameters)
+    call = _create(ends, tuple(given), demanded.demand).call(read, parameters, refuses=UNWRITTEN)
     return call.under(lock(ends, source)) if demanded else call
 
 
@@ -62,7 +62,7 @@ def direct_control(ends: Ends, source: UUID, items: list[Any], demanded: Rules) 
     # As in `update`: a record that another transaction is just deleting would be passed over.
     edited = in_key_order(key for key, row in kept.items() if row)
     rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
-    call = _direct_control(ends, demanded.demand).call(read, parameters)
+    call = _direct_control(ends, demanded.demand).call(read, parameters, refuses=UNWRITTEN)
     return call.under(lock(ends, source), *holding(ends, source, demanded), *rows)
 
 
@@ -96,7 +96,7 @@ def _lock_far(ends: Ends) -> Statement[object]:
     return Statement(f"{ends.name} (lock_far)", query, single)
 
 
-@cache
+@lru_cache(maxsize=512)
 def _create(ends: Ends, given: tuple[str, ...], demand: Demand) -> Statement[tuple[Any, ...]]:
     attributes, far = ends.join.attributes, ends.far
     query = from_file(
@@ -115,7 +115,7 @@ def _create(ends: Ends, given: tuple[str, ...], demand: Demand) -> Statement[tup
     return Statement(f"{ends.name}.create", query, whole)
 
 
-@cache
+@lru_cache(maxsize=512)
 def _direct_control(ends: Ends, demand: Demand) -> Statement[tuple[Any, ...]]:
     far = ends.far
     edited = {name: f"coalesce(k.{name}, f.{name})" for name in far.given}

@@ -14,7 +14,7 @@ from useraim.core.ordering import ID
 from useraim.core.pypika import Q, among, param
 from useraim.core.pypika import table as rows_of
 from useraim.core.rows import maker, single, whole
-from useraim.core.statement import Call, Statement, first, first_or_none, nothing
+from useraim.core.statement import UNWRITTEN, Call, Statement, first, first_or_none, nothing
 from useraim.core.stream import Paged, stream_method
 from useraim.errors import NotFound
 from useraim.ids import in_key_order
@@ -128,7 +128,7 @@ class Records(Generic[Id, R, New, FId, F]):
         ordered = in_key_order(keys)
         if demanded:
             return deleting.call(self.ends, ordered, demanded, read)
-        return self._delete_many.call(read, {"ids": UuidArray(ordered)})
+        return self._delete_many.call(read, {"ids": UuidArray(ordered)}, refuses=False)
 
     @method
     def page(
@@ -186,7 +186,7 @@ class Records(Generic[Id, R, New, FId, F]):
                 raise self.table.taken(f"{self.table.name}_pkey", (key,))
             raise self.table.taken(self.table.unique_key, ())
 
-        return creation_of_one_statement(self.table, id_given).call(read, {"id": key, **record})
+        return creation_of_one_statement(self.table, id_given).call(read, {"id": key, **record}, refuses=UNWRITTEN)
 
     def creation(self, new: list[Any]) -> Call[list[R]]:
         """Build the call that creates records; shared with the functions that take one record's columns."""
@@ -197,7 +197,9 @@ class Records(Generic[Id, R, New, FId, F]):
             created = {row[2]: self.make(row[2:]) for row in rows}
             return [created[key] for key in records]
 
-        return self._create.call(read, creation_arrays(self.table, records)) if records else nothing([])
+        return (
+            self._create.call(read, creation_arrays(self.table, records), refuses=UNWRITTEN) if records else nothing([])
+        )
 
     def change(self, id: object, **given: object) -> Call[R]:
         """Build the call that changes the columns given; the functions that name these columns call it."""
@@ -214,7 +216,7 @@ class Records(Generic[Id, R, New, FId, F]):
                 raise self.table.taken(self.table.unique_key, (taken,))
             return self.make(row)
 
-        return _update(self.table, tuple(checked)).call(read, {"id": key, **checked})
+        return _update(self.table, tuple(checked)).call(read, {"id": key, **checked}, refuses=UNWRITTEN)
 
     def _page(
         self, asked: Window, shape: Filter, parameters: dict[str, object], order: str, *, descending: bool

@@ -194,7 +194,9 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
         """
         if not isinstance(after, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance] - callers without types
             raise InvalidValue("after", "a mapping of sources to cursors is needed")
-        asked: dict[Any, str | None] = {self._source(source): cursor for source, cursor in after.items()}
+        asked: dict[Any, str | None] = {}
+        for source, cursor in after.items():
+            asked.setdefault(self._source(source), cursor)
         pages = [
             self.page.call(source, link=link, order_by=order_by, limit=limit, after=cursor)
             for source, cursor in asked.items()

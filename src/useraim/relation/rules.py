@@ -104,12 +104,25 @@ def _broken(number: int, links: Links, shape: Shape) -> str:
 
 
 def holding(ends: Ends, source: UUID, demanded: Rules) -> tuple[Call[Any], ...]:
-    """Lock all links of the source where a version is demanded: who is changing one is waited for, and then seen."""
-    return (_hold(ends).call(first, {"source": source}),) if demanded.demand.versioned else ()
+    """Lock the source against new links, and all its links, where a version is demanded.
+
+    Who is adding or changing one is waited for, and what came of it is then seen.
+    """
+    if not demanded.demand.versioned:
+        return ()
+    return hold_row(ends).call(len, {"id": source}), _hold_links(ends).call(len, {"source": source})
 
 
 @cache
-def _hold(ends: Ends) -> Statement[int]:
+def hold_row(ends: Ends) -> Statement[int]:
+    """Render the lock of a row of the source that lets nobody link it."""
+    rows = table(ends.source.name)
+    query = Q.from_(rows).select(1).where(rows.id == param("id")).for_update()
+    return Statement(f"{ends.name} (hold_row)", query, single)
+
+
+@cache
+def _hold_links(ends: Ends) -> Statement[int]:
     links = Q.select(function(ends.join.holds[ends.source], param("source")).as_("id")).as_("h")
     return Statement(f"{ends.name} (hold)", Q.from_(links).select(count), single)
 

@@ -1,7 +1,7 @@
 """Writes of links: each function builds the call of one method of `ManyToMany`."""
 
 from collections.abc import Iterable
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from useraim.core.adapt import UuidArray
 from useraim.core.clauses import assigned, columns, differs, existing, from_file, listed, literal, rows_from
 from useraim.core.pypika import Q, among, function, param, table
 from useraim.core.rows import single, whole
-from useraim.core.statement import Call, Statement, nothing
+from useraim.core.statement import UNWRITTEN, Call, Statement, nothing
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, NotFound
 from useraim.ids import in_key_order
 from useraim.relation.attributes import Given, Shape, given_by
@@ -61,7 +61,8 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, demanded: Rules,
         return error
 
     statement = _put(ends, given, on_match, replacing, demanded.demand)
-    call = statement.call(read, {"source": source, "far": keys, **arrays, **demanded.parameters}).or_raise(far_ids)
+    parameters = {"source": source, "far": keys, **arrays, **demanded.parameters}
+    call = statement.call(read, parameters, refuses=UNWRITTEN).or_raise(far_ids)
     # An update locks links that exist: beside a replace, which first writes and then removes, that could deadlock.
     alone = replacing or (on_match == "update" and given) or demanded
     return call.under(lock(ends, source), *holding(ends, source, demanded)) if alone else call
@@ -92,7 +93,7 @@ def update(ends: Ends, source: UUID, links: Wanted, demanded: Rules) -> Call[Cha
     parameters = {"source": source, "far": keys, **arrays, **demanded.parameters}
     return (
         _update(ends, given, demanded.demand)
-        .call(read, parameters)
+        .call(read, parameters, refuses=UNWRITTEN)
         .by_key()
         .under(held, *holding(ends, source, demanded))
     )
@@ -109,7 +110,7 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None, demanded: Rules) ->
             raise refusal(ends, rows, demanded)
         return changes((), rows)
 
-    call = _remove(ends, ids is None, demanded.demand).call(read, parameters)
+    call = _remove(ends, ids is None, demanded.demand).call(read, parameters, refuses=UNWRITTEN)
     return call.under(lock(ends, source), *holding(ends, source, demanded))
 
 
@@ -149,13 +150,14 @@ def refusal(ends: Ends, rows: list[tuple[str, UUID]], demanded: Rules, order: It
         return NotFound(ends.join.name, tuple(key for key in order if key in set(absent)))
     if held := by_reason.pop("held", None):
         return AlreadyExists(ends.join.pkey, tuple(in_key_order(held)), ends.join.name)
-    if broken:
+    taken = [(reason, ids) for reason, ids in by_reason.items() if " " not in reason]
+    if broken and not taken:
         return broken
-    constraint, ids = next(iter(by_reason.items()))
+    ((constraint, ids), *_) = taken
     return ends.far.taken(constraint, tuple(in_key_order(set(ids))))
 
 
-@cache
+@lru_cache(maxsize=512)
 def _put(ends: Ends, given: Shape, on_match: str, replacing: bool, demand: Demand) -> Statement[tuple[Any, ...]]:
     attributes, names = ends.join.attributes, [name for name, _ in given]
     near = ends.join.stored_with is ends.source
@@ -201,7 +203,7 @@ def _lock_links(ends: Ends) -> Statement[object]:
     return Statement(f"{ends.name} (lock_links)", Q.select(lock), single)
 
 
-@cache
+@lru_cache(maxsize=512)
 def _update(ends: Ends, given: Shape, demand: Demand) -> Statement[tuple[Any, ...]]:
     attributes = ends.join.attributes
     new = {name: f"w.{name}" if every else f"coalesce(w.{name}, m.{name})" for name, every in given}
@@ -218,7 +220,7 @@ def _update(ends: Ends, given: Shape, demand: Demand) -> Statement[tuple[Any, ..
     return Statement(f"{ends.name}.update", query, whole)
 
 
-@cache
+@lru_cache(maxsize=512)
 def _remove(ends: Ends, everything: bool, demand: Demand) -> Statement[tuple[str, UUID]]:
     name = f"{ends.name}.{'clear' if everything else 'remove'}"
     if demand != NOTHING:

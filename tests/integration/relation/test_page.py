@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace as with_
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 import psycopg
@@ -159,3 +159,46 @@ def test_pages_of_twenty_thousand_links_meet_each_once(crowded: Crowd, runner: a
             keys = [(row.joined_at, row.record.id) for page in pages for row in page]
             assert keys == sorted(keys, reverse=order_by.startswith("-"))
             assert len({*keys}) == 20_000
+
+
+def test_pages_of_many_sources_are_those_of_each(call: World, end: End, sources: list[Any]) -> None:
+    link = LinkFilter(roles=["r0", "r1"])
+    for asked in ({}, {"order_by": f"-{end.label}"}, {"link": link, "order_by": "role"}):
+        cursors: dict[Any, str | None] = {source.id: None for source in sources}
+        for _ in range(3):
+            pages = call(end.relation.pages, cursors, limit=3, **cast("Any", asked))
+            assert list(pages) == list(cursors)
+            for source, page in pages.items():
+                assert page == call(end.relation.page, source, after=cursors[source], limit=3, **cast("Any", asked))
+            cursors = {source: page.next or cursors[source] for source, page in pages.items()}
+
+
+def test_pages_take_the_first_of_equal_sources_and_refuse_what_is_no_mapping(
+    call: World, end: End, sources: list[Any]
+) -> None:
+    source = sources[0]
+    first = call(end.relation.page, source, limit=2)
+    both: Any = {source.id: first.next, str(source.id): None}
+    assert call(end.relation.pages, both, limit=2) == {
+        source.id: call(end.relation.page, source, after=first.next, limit=2)
+    }
+    assert end.relation.pages.call({}).statements == ()
+    wrong: list[Any] = [None, [source.id], "x"]
+    for after in wrong:
+        with pytest.raises(InvalidValue):
+            end.relation.pages.call(after)
+    with pytest.raises(InvalidCursor):
+        end.relation.pages.call({source.id: "x"})
+
+
+def test_has_and_common_count_only_what_the_filter_lets_through(call: World, end: End) -> None:
+    one, other = end.make_sources(call, 2)
+    far = end.make_far(call, 2)
+    call(end.relation.append, one, far, role="owner")
+    call(end.relation.append, other, [Link(far[0], role="owner"), far[1]])
+    owners = LinkFilter(roles=["owner"])
+    assert call(end.relation.has, other, far[1])
+    assert not call(end.relation.has, other, far[1], link=owners)
+    assert call(end.relation.has, other, far[0], link=owners)
+    assert {record.id for record in call(end.relation.common, [one, other])} == {record.id for record in far}
+    assert [record.id for record in call(end.relation.common, [one, other], link=owners)] == [far[0].id]

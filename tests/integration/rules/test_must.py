@@ -1,15 +1,17 @@
 """`must=`: what shall hold for the source after a write; the write without it says what that will be."""
 
-from typing import Any
+import pickle
+from itertools import product
+from typing import Any, cast
 
 import pytest
 
 from tests.ends import End, ids
 from tests.integration.rules.demands import NAMES, OWNERS, counted, held, holds, outcome, rules, writes
 from tests.worlds import World
-from useraim import BrokenReference, InvalidValue, RuleBroken
+from useraim import AlreadyExists, BrokenReference, InvalidValue, RuleBroken
 from useraim.ids import new_id
-from useraim.values import AllOf, AnyOf, Condition, CountBetween, Link, NoneOf
+from useraim.values import AllOf, AnyOf, Condition, CountBetween, Link, LinkFilter, NoneOf
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -90,3 +92,41 @@ def test_what_is_no_rule_is_refused_before_any_statement(call: World, end: End, 
 
 def sorted_(records: list[Any]) -> list[Any]:
     return sorted(records, key=lambda record: record.id)
+
+
+def test_a_rule_that_always_holds_is_checked_like_any_other(end: End, source: Any, call: World) -> None:
+    always: list[Any] = [
+        CountBetween(link=cast("Any", 5)),
+        AllOf([], link=cast("Any", "x")),
+        NoneOf([], link=cast("Any", 5)),
+    ]
+    for rule in always:
+        with pytest.raises(InvalidValue) as caught:
+            end.relation.clear.call(source, must=rule)
+        assert caught.value.field == "link"
+
+
+def test_what_is_taken_is_said_before_a_rule_that_would_break(
+    call: World, end: End, source: Any, far: list[Any]
+) -> None:
+    with pytest.raises(AlreadyExists) as caught:
+        call(end.relation.create, source, [end.new("new", far[0].id)], must=CountBetween(at_most=0))
+    assert caught.value.ids == (far[0].id,)
+
+
+def test_a_broken_rule_is_told_in_short_and_pickles(call: World, end: End, source: Any, far: list[Any]) -> None:
+    with pytest.raises(RuleBroken) as caught:
+        call(end.relation.clear, source, must=AnyOf(far))
+    assert len(repr(caught.value)) < 200
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.count, again.ids, len(again.rule.ids)) == (0, (source.id,), len(far))
+
+
+def test_rules_of_all_shapes_take_bounded_memory(end: End, source: Any, call: World, far: list[Any]) -> None:
+    from useraim.relation import writing
+
+    links = [None, OWNERS, LinkFilter(permissions=["p"]), LinkFilter(roles=["a"], permissions=["p"])]
+    one: list[Any] = [kind(far[:1], link) for kind in (AnyOf, NoneOf, AllOf) for link in links]
+    for must in product(one, one, one):
+        end.relation.append.call(source, far, must=must)
+    assert writing._put.cache_info().currsize <= 512  # pyright: ignore[reportPrivateUsage]
