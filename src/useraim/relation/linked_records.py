@@ -14,7 +14,7 @@ from useraim.relation.attributes import Given
 from useraim.relation.creating import Creations, creation_arrays, creations, unique_slots
 from useraim.relation.declaration import AnyTable, Ends
 from useraim.relation.rules import Demand, Rules, holding, slots
-from useraim.relation.writing import OUTCOMES, changes, lock, refusal
+from useraim.relation.writing import lock, refusal, told
 from useraim.values import Changes, Linked
 
 
@@ -49,11 +49,6 @@ def direct_control(ends: Ends, source: UUID, items: list[Any], demanded: Rules) 
     """Make the linked far records exactly these, under a lock on the source."""
     fresh, kept, order = _items(ends.far, items)
 
-    def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] not in OUTCOMES:
-            raise refusal(ends, rows, demanded, order)
-        return changes(order, rows)
-
     edits: dict[str, object] = {
         f"kept_{name}": TextArray(cast("Any", row.get(name)) for row in kept.values()) for name in ends.far.given
     }
@@ -62,7 +57,7 @@ def direct_control(ends: Ends, source: UUID, items: list[Any], demanded: Rules) 
     # As in `update`: a record that another transaction is just deleting would be passed over.
     edited = in_key_order(key for key, row in kept.items() if row)
     rows = [_lock_far(ends).call(len, {"ids": UuidArray(edited)})] if edited else []
-    call = _direct_control(ends, demanded.demand).call(read, parameters, refuses=UNWRITTEN)
+    call = _direct_control(ends, demanded.demand).call(told(ends, demanded, order), parameters, refuses=UNWRITTEN)
     return call.under(lock(ends, source), *holding(ends, source, demanded), *rows)
 
 

@@ -1,6 +1,6 @@
 """Writes of links: each function builds the call of one method of `ManyToMany`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import cache, lru_cache, partial
 from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
@@ -46,11 +46,6 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, demanded: Rules,
     if not (links or replacing):
         return nothing(Changes())
 
-    def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] not in OUTCOMES:
-            raise refusal(ends, rows, demanded)
-        return changes(_ids(links), rows)
-
     keys, given, arrays = _arrays(ends, links)
 
     def far_ids(error: Error) -> Error:
@@ -62,7 +57,7 @@ def put(ends: Ends, source: UUID, links: Wanted, on_match: str, demanded: Rules,
 
     statement = _put(ends, given, on_match, replacing, demanded.demand)
     parameters = {"source": source, "far": keys, **arrays, **demanded.parameters}
-    call = statement.call(read, parameters, refuses=UNWRITTEN).or_raise(far_ids)
+    call = statement.call(told(ends, demanded, _ids(links)), parameters, refuses=UNWRITTEN).or_raise(far_ids)
     # An update locks links that exist: beside a replace, which first writes and then removes, that could deadlock.
     alone = replacing or (on_match == "update" and given) or demanded
     return call.under(lock(ends, source), *holding(ends, source, demanded)) if alone else call
@@ -82,18 +77,13 @@ def update(ends: Ends, source: UUID, links: Wanted, demanded: Rules) -> Call[Cha
     if not links:
         return nothing(Changes())
 
-    def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] not in OUTCOMES:
-            raise refusal(ends, rows, demanded, _ids(links))
-        return changes(_ids(links), rows)
-
     keys, given, arrays = _arrays(ends, links)
     # A link that another transaction is just removing would be passed over, and taken for one that needs no change.
     held = _lock_links(ends).call(len, {"source": source, "far": keys})
     parameters = {"source": source, "far": keys, **arrays, **demanded.parameters}
     return (
         _update(ends, given, demanded.demand)
-        .call(read, parameters, refuses=UNWRITTEN)
+        .call(told(ends, demanded, _ids(links)), parameters, refuses=UNWRITTEN)
         .by_key()
         .under(held, *holding(ends, source, demanded))
     )
@@ -105,12 +95,7 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None, demanded: Rules) ->
         return nothing(Changes())
     parameters = {"source": source, "far": UuidArray(ids or ()), **demanded.parameters}
 
-    def read(rows: list[tuple[str, UUID]]) -> Changes:
-        if rows and rows[0][0] not in OUTCOMES:
-            raise refusal(ends, rows, demanded)
-        return changes((), rows)
-
-    call = _remove(ends, ids is None, demanded.demand).call(read, parameters, refuses=UNWRITTEN)
+    call = _remove(ends, ids is None, demanded.demand).call(told(ends, demanded), parameters, refuses=UNWRITTEN)
     return call.under(lock(ends, source), *holding(ends, source, demanded))
 
 
@@ -123,6 +108,17 @@ def _arrays(ends: Ends, links: Wanted) -> tuple[UuidArray, Shape, dict[str, obje
 
 def _ids(links: Wanted) -> list[UUID]:
     return [key for key, _ in links.values()]
+
+
+def told(ends: Ends, demanded: Rules, wanted: Collection[UUID] = ()) -> Callable[[list[tuple[str, UUID]]], Changes]:
+    """Give what reads the answer to a write: what became of what was wanted, or what stands against it."""
+
+    def read(rows: list[tuple[str, UUID]]) -> Changes:
+        if rows and rows[0][0] not in OUTCOMES:
+            raise refusal(ends, rows, demanded, wanted)
+        return changes(wanted, rows)
+
+    return read
 
 
 def changes(wanted: Iterable[UUID], rows: list[tuple[str, UUID]]) -> Changes:
