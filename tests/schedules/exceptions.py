@@ -127,6 +127,13 @@ EXCEPTIONS: Final = (
     ),
     Exception_(
         DEADLOCK,
+        frozenset(f"{end}.{name} (version)" for end in ("users.aims", "aims.users") for name in ("append", "replace")),
+        frozenset({"user_aims.create", "user_aims.put_many"}),
+        "Where a version is demanded the source is locked against new links; what adds one has its row before it asks"
+        " for the source.",
+    ),
+    Exception_(
+        DEADLOCK,
         frozenset({"users.delete (must)", "users.delete_many (must)"}),
         frozenset({"aims.delete (must)"}),
         "A deletion under a rule locks what it deletes, and then what loses a link: that is the other's.",
