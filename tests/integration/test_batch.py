@@ -4,7 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
@@ -302,7 +302,7 @@ def test_a_value_that_the_connection_cannot_say_is_told_with_its_index(place: Pl
 
 def test_calls_cannot_be_changed(place: Place) -> None:
     call: Any = users.find.call(place.ana)
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         call.steps = ()
     with pytest.raises(TypeError):
         call.statements[0][1]["id"] = 1

@@ -52,7 +52,10 @@ def _put(side: Side) -> Call[Any]:
 
 
 def _without_first(call: Call[Any]) -> Call[Any]:
-    return Call(call.steps[1:], lambda results: call.read([[], *results]), call.error)
+    def read(results: list[list[Any]]) -> Any:
+        return call.read([[], *results])
+
+    return Call(call.steps[1:], read, call.error)
 
 
 def _rewritten(call: Call[Any], old: str, new: str) -> Call[Any]:
@@ -66,4 +69,8 @@ def _rewritten(call: Call[Any], old: str, new: str) -> Call[Any]:
 
 def _steps(*texts: str, aim: object) -> Call[list[Any]]:
     statements = [Statement[Any]("planted", text, tuple) for text in texts]
-    return Call(tuple((one, {"id": U1, "aim": aim}) for one in statements), lambda results: results[-1])
+    return Call(tuple((one, {"id": U1, "aim": aim}) for one in statements), _last)
+
+
+def _last(results: list[list[Any]]) -> list[Any]:
+    return results[-1]

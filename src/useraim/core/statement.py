@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Any, Final, Generic, Literal, LiteralString, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from psycopg.adapt import PyFormat
 
@@ -77,7 +76,11 @@ class Statement(Generic[Row]):
         `UNWRITTEN` says that the statement has not written anything when `read` raises.
         """
         may_refuse: Refuses = read not in _NEVER_REFUSES if refuses is None else refuses
-        return Call(((self, parameters),), lambda results: read(results[0]), refuses=may_refuse)
+
+        def read_first(results: list[list[Any]]) -> T:
+            return read(results[0])
+
+        return Call(((self, parameters),), read_first, refuses=may_refuse)
 
     @property
     def name_and_text(self) -> tuple[str, str]:
@@ -107,8 +110,7 @@ class Ending(Enum):
     UNDONE = "undone"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Call(Generic[T]):
+class Call(NamedTuple, Generic[T]):
     """What an operation will send, and `read`, which turns the rows of each statement into the result.
 
     Several steps run in one transaction and one round trip; a call without steps sends nothing. `error` says the error
@@ -147,27 +149,36 @@ class Call(Generic[T]):
 
     def or_raise(self, error: Callable[[Error], Error]) -> "Call[T]":
         """Say the error for a violated constraint in the words of the caller."""
-        return Call(self.steps, self.read, lambda known, _: error(known), self.refuses, self.ending)
+
+        def said(known: Error, _: int) -> Error:
+            return error(known)
+
+        return self._replace(error=said)
 
     def ends(self, ending: Ending) -> "Call[T]":
         """Say what becomes of its work."""
-        return replace(self, ending=ending)
+        return self._replace(ending=ending)
 
     def _between(self, before: tuple[Step, ...], after: tuple[Step, ...]) -> "Call[T]":
         start, end = len(before), len(before) + len(self.steps)
-        return Call(
-            before + self.steps + after,
-            lambda results: self.read(results[start:end]),
-            lambda error, step: self.error(error, step - start),
-            self.refuses,
-            self.ending,
-        )
+
+        def read(results: list[list[Any]]) -> T:
+            return self.read(results[start:end])
+
+        def error(known: Error, step: int) -> Error:
+            return self.error(known, step - start)
+
+        return Call(before + self.steps + after, read, error, self.refuses, self.ending)
 
 
 def together(one: Call[T], other: Call[U], combine: Callable[[T, U], V]) -> Call[V]:
     """Send the statements of two calls in one transaction, and make one result of both."""
     n = len(one.steps)
-    return Call(one.steps + other.steps, lambda results: combine(one.read(results[:n]), other.read(results[n:])))
+
+    def read(results: list[list[Any]]) -> V:
+        return combine(one.read(results[:n]), other.read(results[n:]))
+
+    return Call(one.steps + other.steps, read)
 
 
 def all_of(calls: Sequence[Call[T]], combine: Callable[[list[T]], V]) -> Call[V]:
@@ -184,7 +195,11 @@ def all_of(calls: Sequence[Call[T]], combine: Callable[[list[T]], V]) -> Call[V]
 
 def nothing(result: T) -> Call[T]:
     """Give a result without asking the database."""
-    return Call((), lambda _: result, refuses=False)
+
+    def read(_: list[list[Any]]) -> T:
+        return result
+
+    return Call((), read, refuses=False)
 
 
 def named(name: str, query: Query) -> LiteralString:

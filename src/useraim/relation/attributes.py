@@ -16,6 +16,8 @@ Given: TypeAlias = Mapping[str, Any]
 Shape: TypeAlias = tuple[tuple[str, bool], ...]
 """Which attributes some rows give, and whether every row gives it."""
 
+_NOTHING: Final[Given] = {}
+
 
 class Attribute(NamedTuple):
     """A column of a join table beside its key: how it is checked, and how a list of it is sent."""
@@ -50,6 +52,8 @@ class Columns(dict[str, Attribute]):
 
     def check(self, given: Mapping[str, object]) -> Given:
         """Check attributes given as keywords; UNSET counts as not given."""
+        if not given:
+            return _NOTHING
         if unknown := given.keys() - self.keys():
             raise TypeError(f"got an unexpected keyword argument {min(unknown)!r}")
         return {name: self[name].check(value, name) for name, value in given.items() if value is not UNSET}
@@ -120,7 +124,6 @@ ATTRIBUTES: Final = Columns(
 """Those of every relation of this package: the values that name a link have just these."""
 
 
-_NOTHING: Final[Given] = {}
 _SEQUENCES: Final = {list, tuple}
 _PLAIN: Final = {str, Unset}
 _OTHERS: Final = tuple(ATTRIBUTES.keys() - {"role", "permissions", "joined_at"})

@@ -153,8 +153,9 @@ def count_by_role(ends: Ends, sources: list[Any]) -> Call[dict[Any, dict[str, in
 
 def has(ends: Ends, source: UUID, far: UUID, link: LinkFilter | None) -> Call[bool]:
     """Say whether a link exists."""
-    parameters = {"source": source, "far": far, **conditions.link_parameters(link)}
-    return _has(ends, conditions.link_shape(link)).call(first, parameters)
+    shape = conditions.link_shape(link)
+    parameters: dict[str, object] = {"source": source, "far": far}
+    return _has(ends, shape).call(first, parameters | conditions.link_parameters(link) if shape else parameters)
 
 
 def common(ends: Ends, sources: list[UUID], link: LinkFilter | None) -> Call[list[Any]]:

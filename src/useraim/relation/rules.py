@@ -60,9 +60,9 @@ NO_RULES: Final = Rules((), NOTHING, {})
 
 def rules(far: AnyTable, must: object, if_version: object = None) -> Rules:
     """Check what a caller demands: one condition or several on the far end, and a version or None."""
-    given: list[Any] = [must] if isinstance(must, _KINDS) else validate.collection(must, "must")
-    if not given and if_version is None:
+    if must == () and if_version is None:
         return NO_RULES
+    given: list[Any] = [must] if isinstance(must, _KINDS) else validate.collection(must, "must")
     held, shapes, parameters = conditions.bound(far, given, "must")
     if if_version is not None:
         parameters["if_version"] = validate.plain_text(if_version, "if_version")
