@@ -3,6 +3,7 @@
 import asyncio
 import linecache
 import sys
+import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from types import FrameType
@@ -87,6 +88,7 @@ def session(setting: Setting, world: World, runner: asyncio.Runner, kind: str, t
 def is_right(given: Session, setting: Setting) -> bool:
     """Hold the connection to what it has to be after a call, however that ended; False when it is closed."""
     conn = given.connection()
+    wait_for_others(setting, 0 if conn.closed else conn.info.backend_pid)
     try:
         if conn.closed:
             assert not given.pooled, "a pool must not lend a closed connection"
@@ -112,6 +114,14 @@ def is_right(given: Session, setting: Setting) -> bool:
         if given.pooled:
             given.awaited(conn.close())
             given.awaited(given.db.putconn(conn))
+
+
+def wait_for_others(setting: Setting, pid: int) -> None:
+    """The session of a connection that was closed may still be at work on what it was told."""
+    others = """SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND backend_type = 'client backend' AND state = 'active' AND pid NOT IN (pg_backend_pid(), %s)"""
+    while setting.other.execute(others, [pid]).fetchone() != (0,):
+        time.sleep(0.002)
 
 
 def reset(setting: Setting) -> None:
