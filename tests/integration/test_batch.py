@@ -298,11 +298,3 @@ def test_a_value_that_the_connection_cannot_say_is_told_with_its_index(place: Pl
         with pytest.raises(InvalidValue) as caught:
             batch(conn, users.count.call(), users.find_by_email.call("\u017c@example.org"))
         assert (caught.value.field, caught.value.index) == ("email", 1)
-
-
-def test_calls_cannot_be_changed(place: Place) -> None:
-    call: Any = users.find.call(place.ana)
-    with pytest.raises(AttributeError):
-        call.steps = ()
-    with pytest.raises(TypeError):
-        call.statements[0][1]["id"] = 1
