@@ -15,7 +15,7 @@ from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, NotF
 from useraim.ids import in_key_order
 from useraim.relation.attributes import Given, Shape, given_by
 from useraim.relation.declaration import Ends
-from useraim.relation.rules import NOTHING, Demand, Rules, holding, slots
+from useraim.relation.rules import Demand, Rules, holding, slots
 from useraim.values import ON_MATCH, Changes, Link
 
 OUTCOMES: Final = frozenset(["added", "updated", "removed"])
@@ -94,9 +94,15 @@ def remove(ends: Ends, source: UUID, ids: list[UUID] | None, demanded: Rules) ->
     if ids == []:
         return nothing(Changes())
     parameters = {"source": source, "far": UuidArray(ids or ()), **demanded.parameters}
+    if demanded:
+        ruled = _remove_ruled(ends, ids is None, demanded.demand)
+        call = ruled.call(told(ends, demanded), parameters, refuses=UNWRITTEN)
+        return call.under(lock(ends, source), *holding(ends, source, demanded))
 
-    call = _remove(ends, ids is None, demanded.demand).call(told(ends, demanded), parameters, refuses=UNWRITTEN)
-    return call.under(lock(ends, source), *holding(ends, source, demanded))
+    def read(rows: list[UUID]) -> Changes:
+        return Changes(removed=tuple(in_key_order(rows)))
+
+    return _remove(ends, ids is None).call(read, parameters, refuses=False).under(lock(ends, source))
 
 
 def _arrays(ends: Ends, links: Wanted) -> tuple[UuidArray, Shape, dict[str, object]]:
@@ -216,19 +222,22 @@ def _update(ends: Ends, given: Shape, demand: Demand) -> Statement[tuple[Any, ..
     return Statement(f"{ends.name}.update", query, whole)
 
 
-@lru_cache(maxsize=512)
-def _remove(ends: Ends, everything: bool, demand: Demand) -> Statement[tuple[str, UUID]]:
-    name = f"{ends.name}.{'clear' if everything else 'remove'}"
-    if demand != NOTHING:
-        parts = {"everything": literal(everything)}
-        ruled = slots(ends, demand, "rules/remove.sql", listed, asked="source", **parts)
-        return Statement(name, from_file("links/remove.sql", **ends.slots, **parts, **ruled), whole)
+@cache
+def _remove(ends: Ends, everything: bool) -> Statement[UUID]:
     links = table(ends.join.name)
     query = Q.from_(links).delete().where(links.field(ends.source_id) == param("source"))
     if not everything:
         query = query.where(among(links.field(ends.far_id), "far"))
-    return Statement(name, query.returning(ends.far_id), _removed)
+    return Statement(_name_of_remove(ends, everything), query.returning(ends.far_id), single)
 
 
-def _removed(row: tuple[Any, ...]) -> tuple[str, UUID]:
-    return "removed", row[0]
+@lru_cache(maxsize=512)
+def _remove_ruled(ends: Ends, everything: bool, demand: Demand) -> Statement[tuple[str, UUID]]:
+    parts = {"everything": literal(everything)}
+    ruled = slots(ends, demand, "rules/remove.sql", listed, asked="source", **parts)
+    query = from_file("links/remove.sql", **ends.slots, **parts, **ruled)
+    return Statement(_name_of_remove(ends, everything), query, whole)
+
+
+def _name_of_remove(ends: Ends, everything: bool) -> str:
+    return f"{ends.name}.{'clear' if everything else 'remove'}"
