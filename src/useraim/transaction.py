@@ -93,6 +93,11 @@ class _Tries:
             and (self.may_go_elsewhere() or not isinstance(error, ReadOnlySqlTransaction))
         )
 
+    @property
+    def is_lost(self) -> bool:
+        """Say whether the pool's other connections are to be looked at: with a server all go, more than there are tries."""
+        return bool(not self.same_connection and self.conn and self.conn.closed)
+
     def pause(self) -> float:
         return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self.begun))
 
@@ -106,6 +111,8 @@ def _run(db: Database, work: Callable[[Connection[Any]], T], tries: _Tries) -> T
         except psycopg.Error as error:
             if not tries.may_go_on(error):
                 raise
+        if tries.is_lost:
+            given(db).check()
         time.sleep(tries.pause())
 
 
@@ -153,6 +160,8 @@ async def _run_async(db: AsyncDatabase, work: Callable[[AsyncConnection[Any]], A
         except psycopg.Error as error:
             if not tries.may_go_on(error):
                 raise
+        if tries.is_lost:
+            await given(db).check()
         await asyncio.sleep(tries.pause())
 
 

@@ -32,8 +32,8 @@ def append(w: Writer) -> Write:
         return side.relation.append(db, side.source, some, role=mark, on_match=on_match)
 
     if refused:
-        return Write("append", send, w.estate, lambda _: False, (AlreadyExists,))
-    return Write("append", send, after, side.changes(w.estate, after))
+        return Write(f"{side.name}.append", send, w.estate, lambda _: False, (AlreadyExists,))
+    return Write(f"{side.name}.append", send, after, side.changes(w.estate, after))
 
 
 def replace(w: Writer) -> Write:
@@ -47,7 +47,7 @@ def replace(w: Writer) -> Write:
         after.links[side.pair(far)] = (mark, (mark,) if permit else there[1] if there else ())
     links = [Link(far, role=mark, permissions=[mark]) if permit else Link(far, role=mark) for far in some]
     return Write(
-        "replace", lambda db: side.relation.replace(db, side.source, links), after, side.changes(w.estate, after)
+        f"{side.name}.replace", lambda db: side.relation.replace(db, side.source, links), after, side.changes(w.estate, after)
     )
 
 
@@ -57,7 +57,7 @@ def remove(w: Writer) -> Write:
     for far in some:
         after.links.pop(side.pair(far), None)
     return Write(
-        "remove", lambda db: side.relation.remove(db, side.source, some), after, side.changes(w.estate, after)
+        f"{side.name}.remove", lambda db: side.relation.remove(db, side.source, some), after, side.changes(w.estate, after)
     )
 
 
@@ -65,7 +65,7 @@ def clear(w: Writer) -> Write:
     side, after = w.side(whole=True), w.estate.copy()
     for far in side.linked(after):
         del after.links[side.pair(far)]
-    return Write("clear", lambda db: side.relation.clear(db, side.source), after, side.changes(w.estate, after))
+    return Write(f"{side.name}.clear", lambda db: side.relation.clear(db, side.source), after, side.changes(w.estate, after))
 
 
 def update(w: Writer) -> Write:
@@ -77,7 +77,7 @@ def update(w: Writer) -> Write:
     def send(db: Any) -> Any:
         return side.relation.update(db, side.source, some, role=mark, permissions=[mark, "x"])
 
-    return Write("update", send, after, side.changes(w.estate, after))
+    return Write(f"{side.name}.update", send, after, side.changes(w.estate, after))
 
 
 def create(w: Writer) -> Write | None:
@@ -90,7 +90,7 @@ def create(w: Writer) -> Write | None:
         (after.goals if side.is_users else after.people)[one.id] = mark
         after.links[side.pair(one.id)] = (mark, ())
     return Write(
-        "create linked",
+        f"{side.name}.create",
         lambda db: side.relation.create(db, side.source, new, role=mark),
         after,
         lambda told: [one.record.id for one in told] == [one.id for one in new],
@@ -115,7 +115,7 @@ def direct_control(w: Writer) -> Write | None:
         after.links[side.pair(one.id)] = ("member", ())
     items = [*new, *(_edit(side, far, mark) if far in edited else far for far in kept)]
     return Write(
-        "direct_control",
+        f"{side.name}.direct_control",
         lambda db: side.relation.direct_control(db, side.source, items),
         after,
         lambda told: (set(told.updated), len(told.removed)) == (set(edited), len(linked) - len(kept)),
@@ -134,7 +134,7 @@ def take_a_seat(w: Writer) -> Write:
         after.links.setdefault((user, w.shared.seats), (mark, ()))
     must = CountBetween(at_most=SEATS)
     return Write(
-        "append with a rule",
+        "aims.users.append",
         lambda db: aims.users.append(db, w.shared.seats, some, role=mark, must=must),
         after,
         refused_by=(RuleBroken,),
@@ -145,7 +145,7 @@ def leave_the_seats(w: Writer) -> Write:
     after = w.estate.copy()
     for user in w.estate.people:
         after.links.pop((user, w.shared.seats), None)
-    return Write("remove", lambda db: aims.users.remove(db, w.shared.seats, list(w.estate.people)), after)
+    return Write("aims.users.remove", lambda db: aims.users.remove(db, w.shared.seats, list(w.estate.people)), after)
 
 
 def create_pair(w: Writer) -> Write:
@@ -247,13 +247,13 @@ def merge(w: Writer) -> Write | None:
 def retitle(w: Writer) -> Write:
     """A record that all workers change and nobody owns: it holds others up, and is not looked at."""
     aim, mark = w.one(w.shared.aims), w.mark()
-    return Write("aims.update (shared)", lambda db: aims.update(db, aim, title=mark), w.estate.copy())
+    return Write("aims.update", lambda db: aims.update(db, aim, title=mark), w.estate.copy())
 
 
 def meet(w: Writer) -> Write:
     """A user whom all workers want to be there, once."""
     name = f"shared{w.random.randrange(50)}@chaos.org"
-    return Write("users.ensure (shared)", lambda db: users.ensure(db, email=name, name="Shared"), w.estate.copy())
+    return Write("users.ensure", lambda db: users.ensure(db, email=name, name="Shared"), w.estate.copy())
 
 
 LINKS = [

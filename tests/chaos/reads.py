@@ -58,7 +58,7 @@ def records(w: Writer) -> list[Read]:
 
 def relations(w: Writer) -> list[Read]:
     side = w.side(whole=True)
-    source, relation, name = side.source, side.relation, "users.aims" if side.is_users else "aims.users"
+    source, relation, name = side.source, side.relation, side.name
     far, one = side.linked(w.estate), w.one(side.far)
     roles = {each: w.estate.links[side.pair(each)][0] for each in far}
     count = len(far)

@@ -127,7 +127,7 @@ def edit_far(w: Writer) -> Write | None:
     after.goals.update(dict.fromkeys(linked, mark))
     items = [EditAim(aim, title=mark) for aim in linked]
     return Write(
-        "direct_control", lambda db: users.aims.direct_control(db, user, items), after,
+        "users.aims.direct_control", lambda db: users.aims.direct_control(db, user, items), after,
         lambda told: set(told.updated) == set(linked),
     )  # fmt: skip
 

@@ -42,6 +42,10 @@ class Side(NamedTuple):
     far: list[Any]
 
     @property
+    def name(self) -> str:
+        return "users.aims" if self.is_users else "aims.users"
+
+    @property
     def relation(self) -> Any:
         return users.aims if self.is_users else aims.users
 
