@@ -14,9 +14,13 @@ from tests.chaos.run import chaos
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--writes", type=int, default=1_000_000, help="how many are to be acknowledged")
-    parser.add_argument("--seed", type=int, default=int(time.time()), help="of all choices; the timing is the machine's")
+    parser.add_argument(
+        "--seed", type=int, default=int(time.time()), help="of all choices; the timing is the machine's"
+    )
     parser.add_argument("--psycopg", help="run on this version of it, fetched for the occasion")
-    parser.add_argument("--python", action="store_true", help="run on psycopg's Python implementation, not on the C one")
+    parser.add_argument(
+        "--python", action="store_true", help="run on psycopg's Python implementation, not on the C one"
+    )
     parser.add_argument("--dry", action="store_true", help="write nothing")
     asked = parser.parse_args()
     if asked.psycopg or asked.python:

@@ -5,9 +5,11 @@ from typing import Any
 import useraim
 from tests.chaos.either import Steps, work
 from tests.chaos.writer import Write, Writer
-from useraim import NewUserAim, user_aims, users
+from useraim import NewUserAim
 
 # Called here in either world, which their types keep apart.
+user_aims: Any = useraim.user_aims
+users: Any = useraim.users
 batch: Any = useraim.batch
 preview: Any = useraim.preview
 run: Any = useraim.transaction.run
@@ -20,7 +22,7 @@ def batched(w: Writer) -> Write:
     after.people[other] = mark
     for aim in after.of(user):
         del after.links[user, aim]
-    after.links.update({(user, aim): (mark, (mark,)) for aim in goals})
+    after.links.update(dict.fromkeys([(user, aim) for aim in goals], (mark, (mark,))))
     calls = [
         users.update.call(other, name=mark),
         users.aims.clear.call(user),
@@ -65,7 +67,7 @@ def loaded(w: Writer) -> Write:
     mark, after = w.mark(), w.estate.copy()
     pairs = w.some(w.every_pair(), 1)
     rows = [NewUserAim(*pair, role=mark, permissions=[mark]) for pair in pairs]
-    after.links.update({pair: (mark, (mark,)) for pair in pairs})
+    after.links.update(dict.fromkeys(pairs, (mark, (mark,))))
     added = sum(pair not in w.estate.links for pair in pairs)
     return Write(
         "bulk.load", lambda db: load(db, rows, on_match="update"), after,

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-
 import psycopg
 
 from useraim import AimId, UserId
@@ -96,5 +95,3 @@ def read_for_good(conn: "psycopg.Connection[Any]", number: int) -> Estate:
     found = read(conn, number)
     conn.execute("SELECT pg_logical_emit_message(true, 'chaos', '')")
     return found
-
-

@@ -77,7 +77,7 @@ class Pool(ConnectionPool[Any]):
 
 
 class AsyncPool(AsyncConnectionPool[Any]):
-    async def getconn(self, timeout: float | None = None) -> Any:
+    async def getconn(self, timeout: float | None = None) -> Any:  # noqa: ASYNC109
         return note(await super().getconn(timeout))
 
 
@@ -249,4 +249,3 @@ def _sizes(pool: Any) -> list[str]:
     stats = pool.get_stats()
     is_whole = (stats["pool_size"], stats["pool_available"], stats.get("requests_waiting", 0)) == (POOL, POOL, 0)
     return [] if is_whole else [f"a pool is not at its size: {stats}"]
-

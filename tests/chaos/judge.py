@@ -13,7 +13,8 @@ from tests.chaos.writer import SEATS, Shared
 
 _ABSENT = {
     "links without a user or an aim": """SELECT count(*) FROM user_aims l
-        WHERE NOT EXISTS (SELECT FROM users WHERE id = l.user_id) OR NOT EXISTS (SELECT FROM aims WHERE id = l.aim_id)""",
+        WHERE NOT EXISTS (SELECT FROM users WHERE id = l.user_id)
+            OR NOT EXISTS (SELECT FROM aims WHERE id = l.aim_id)""",
     "doubled links": "SELECT count(*) - count(DISTINCT (user_id, aim_id)) FROM user_aims",
     "doubled users": "SELECT count(*) - count(DISTINCT id) FROM users",
     "doubled addresses": "SELECT count(*) - count(DISTINCT lower(email)) FROM users",

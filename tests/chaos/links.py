@@ -2,21 +2,14 @@
 
 from typing import Any
 
+import useraim
 from tests.chaos.writer import SEATS, Side, Write, Writer
-from useraim import (
-    AlreadyExists,
-    Conflict,
-    CountBetween,
-    EditAim,
-    EditUser,
-    Link,
-    NewUserAim,
-    NotFound,
-    RuleBroken,
-    aims,
-    user_aims,
-    users,
-)
+from useraim import AlreadyExists, Conflict, CountBetween, EditAim, EditUser, Link, NewUserAim, NotFound, RuleBroken
+
+# Called here in either world, which their types keep apart.
+aims: Any = useraim.aims
+user_aims: Any = useraim.user_aims
+users: Any = useraim.users
 
 
 def append(w: Writer) -> Write:
@@ -47,7 +40,10 @@ def replace(w: Writer) -> Write:
         after.links[side.pair(far)] = (mark, (mark,) if permit else there[1] if there else ())
     links = [Link(far, role=mark, permissions=[mark]) if permit else Link(far, role=mark) for far in some]
     return Write(
-        f"{side.name}.replace", lambda db: side.relation.replace(db, side.source, links), after, side.changes(w.estate, after)
+        f"{side.name}.replace",
+        lambda db: side.relation.replace(db, side.source, links),
+        after,
+        side.changes(w.estate, after),
     )
 
 
@@ -57,7 +53,10 @@ def remove(w: Writer) -> Write:
     for far in some:
         after.links.pop(side.pair(far), None)
     return Write(
-        f"{side.name}.remove", lambda db: side.relation.remove(db, side.source, some), after, side.changes(w.estate, after)
+        f"{side.name}.remove",
+        lambda db: side.relation.remove(db, side.source, some),
+        after,
+        side.changes(w.estate, after),
     )
 
 
@@ -65,7 +64,9 @@ def clear(w: Writer) -> Write:
     side, after = w.side(whole=True), w.estate.copy()
     for far in side.linked(after):
         del after.links[side.pair(far)]
-    return Write(f"{side.name}.clear", lambda db: side.relation.clear(db, side.source), after, side.changes(w.estate, after))
+    return Write(
+        f"{side.name}.clear", lambda db: side.relation.clear(db, side.source), after, side.changes(w.estate, after)
+    )
 
 
 def update(w: Writer) -> Write:
@@ -192,7 +193,9 @@ def delete_pairs(w: Writer) -> Write:
     gone, after = w.some(w.estate.links), w.estate.copy()
     for pair in gone:
         del after.links[pair]
-    return Write("user_aims.delete_many", lambda db: user_aims.delete_many(db, gone), after, lambda told: [*told] == gone)
+    return Write(
+        "user_aims.delete_many", lambda db: user_aims.delete_many(db, gone), after, lambda told: [*told] == gone
+    )
 
 
 def put_pairs(w: Writer) -> Write:
@@ -257,6 +260,7 @@ def meet(w: Writer) -> Write:
 
 
 LINKS = [
-    append, append, replace, replace, remove, clear, update, create, direct_control, take_a_seat, leave_the_seats, create_pair,
-    update_pair, delete_pair, delete_pairs, put_pairs, put_pairs, grant, grant, revoke, merge, retitle, meet,
+    append, append, replace, replace, remove, clear, update, create, direct_control, take_a_seat, leave_the_seats,
+    create_pair, update_pair, delete_pair, delete_pairs, put_pairs, put_pairs, grant, grant, revoke, merge, retitle,
+    meet,
 ]  # fmt: skip

@@ -7,8 +7,12 @@ from typing import Any, NamedTuple
 import useraim
 from tests.chaos.either import listed
 from tests.chaos.writer import Writer
-from useraim import AllOf, AnyOf, LinkFilter, aims, user_aims, users
+from useraim import AllOf, AnyOf, LinkFilter
 
+# Called here in either world, which their types keep apart.
+users: Any = useraim.users
+aims: Any = useraim.aims
+user_aims: Any = useraim.user_aims
 explain: Any = useraim.explain
 dump: Any = useraim.bulk.dump
 
@@ -36,7 +40,10 @@ def records(w: Writer) -> list[Read]:
         Read("users.find_many", lambda db: users.find_many(db, [nobody, user]), lambda got: list(got) == [user]),
         Read("users.find_by_email", lambda db: users.find_by_email(db, "no@body"), lambda got: got is None),
         Read("users.page", lambda db: users.page(db, search=f"{mine}", limit=1000), is_every_user),
-        Read("users.count", lambda db: users.count(db, where=[AnyOf([aim])]), lambda got: got == len(w.estate.users_of(aim))),
+        Read(
+            "users.count", lambda db: users.count(db, where=[AnyOf([aim])]),
+            lambda got: got == len(w.estate.users_of(aim)),
+        ),
         Read("users.stream", lambda db: listed(users.stream(db)), is_every_user),
         Read("users.similar", lambda db: users.similar(db, user), lambda got: user not in {one.id for one in got}),
         Read(
@@ -78,7 +85,10 @@ def relations(w: Writer) -> list[Read]:
             lambda got: sum(got[source].values()) == count,
         ),
         Read(f"{name}.has", lambda db: relation.has(db, source, one), lambda got: got == (one in roles)),
-        Read(f"{name}.common", lambda db: relation.common(db, [source]), lambda got: {each.id for each in got} == {*far}),
+        Read(
+            f"{name}.common", lambda db: relation.common(db, [source]),
+            lambda got: {each.id for each in got} == {*far},
+        ),
         Read(f"{name}.version", lambda db: relation.version(db, source), bool),
     ]  # fmt: skip
 
@@ -90,17 +100,25 @@ def pairs(w: Writer) -> list[Read]:
     mine = [(*key, one) for key, (one, _) in w.estate.links.items()]
 
     def is_ours(found: Any) -> bool:
-        return sorted((row.user_id, row.aim_id, row.role) for row in found if row.user_id in w.estate.people) == sorted(mine)
+        return sorted((row.user_id, row.aim_id, row.role) for row in found if row.user_id in w.estate.people) == sorted(
+            mine
+        )
 
     return [
         Read("user_aims.find", lambda db: user_aims.find(db, *pair), lambda got: (got and got.role) == role),
-        Read("user_aims.find_many", lambda db: user_aims.find_many(db, [pair]), lambda got: (got[0] and got[0].role) == role),
+        Read(
+            "user_aims.find_many", lambda db: user_aims.find_many(db, [pair]),
+            lambda got: (got[0] and got[0].role) == role,
+        ),
         Read("user_aims.get", lambda db: user_aims.get(db, *w.shared.pairs[0]), lambda got: got.role == "hot"),
         Read("user_aims.page", lambda db: user_aims.page(db, link=ours, limit=1000), lambda got: is_ours(got.items)),
         Read("user_aims.stream", lambda db: listed(user_aims.stream(db, link=ours)), is_ours),
         Read("user_aims.count", lambda db: user_aims.count(db, link=LinkFilter(roles=[])), lambda got: got == 0),
         Read("explain", lambda db: explain(db, users.aims.clear.call(pair[0]), analyze=True), bool),
-        Read("bulk.dump", lambda db: dump(db, file, link=LinkFilter(roles=[])), lambda _: file.getvalue().count(b"\n") == 1),
+        Read(
+            "bulk.dump", lambda db: dump(db, file, link=LinkFilter(roles=[])),
+            lambda _: file.getvalue().count(b"\n") == 1,
+        ),
     ]  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-
 from tests.chaos.cluster import Cluster, cluster
 from tests.chaos.groups import Kind, Plan, run
 from tests.chaos.judge import in_the_log, judge
@@ -36,7 +35,9 @@ class Verdict:
     wrong: list[str] = field(default_factory=list[str])
 
 
-def chaos(writes: int, seed: int, *, kill_each: int = 800, crash_each: int = 8_000, promote_each: int = 40_000) -> Verdict:
+def chaos(
+    writes: int, seed: int, *, kill_each: int = 800, crash_each: int = 8_000, promote_each: int = 40_000
+) -> Verdict:
     """Let workers write until so much is acknowledged, in all kinds of weather; compare all of it at the end."""
     verdict, began = Verdict(seed), time.monotonic()
     choices = random.Random(seed)
@@ -129,5 +130,3 @@ def _shared(there: Cluster) -> Shared:
         pairs = [(user.id, aim.id) for user, aim in zip(people, goals, strict=False)]
         user_aims.put_many(conn, [NewUserAim(*pair, role="hot") for pair in pairs])
         return Shared([aim.id for aim in goals[:6]], pairs, goals[6].id)
-
-

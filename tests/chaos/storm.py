@@ -1,12 +1,12 @@
-"""What befalls the workers: by the number of writes that are acknowledged, so that a slow machine sees as much of it."""
+"""What befalls the workers: by the number of acknowledged writes, so that a slow machine sees as much of it."""
 
-import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from random import Random
 from typing import Any
 
 import psycopg
@@ -27,7 +27,7 @@ class Storm:
 
     cluster: Cluster
     shared: Shared
-    random: random.Random
+    random: Random
     kill_each: int
     crash_each: int
     promote_each: int
@@ -71,12 +71,12 @@ class Storm:
 
     def _hold(self) -> None:
         """Lock what all want, for longer than some of them wait."""
-        choices = random.Random(self.random.random())
+        choices = Random(self.random.random())
         while True:
             with suppress(psycopg.Error, OSError), self.cluster.admin() as conn:
                 self._hold_by(conn, choices)
 
-    def _hold_by(self, conn: "psycopg.Connection[Any]", choices: random.Random) -> None:
+    def _hold_by(self, conn: "psycopg.Connection[Any]", choices: Random) -> None:
         while True:
             with conn.transaction():
                 conn.execute("SELECT FROM aims WHERE id = %s FOR UPDATE", [choices.choice(self.shared.aims)])

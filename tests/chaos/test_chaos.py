@@ -32,7 +32,9 @@ def test_nothing_that_was_acknowledged_is_lost_whatever_breaks() -> None:
 class TestItSees:
     """Faults that are planted are found."""
 
-    def test_a_write_that_is_acknowledged_and_rolled_back(self, worker: Worker, there: "psycopg.Connection[Any]") -> None:
+    def test_a_write_that_is_acknowledged_and_rolled_back(
+        self, worker: Worker, there: "psycopg.Connection[Any]"
+    ) -> None:
         with psycopg.connect(worker.conninfo) as unfinished:  # never committed
             worker.lend = lambda: unfinished
             assert "the end" in lived(worker, 30)
@@ -137,4 +139,3 @@ def worker(database: str, there: "psycopg.Connection[Any]") -> Iterator[Worker]:
 
 def called(function: Callable[..., Any], *args: Any) -> Any:
     return function(*args)
-

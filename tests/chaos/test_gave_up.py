@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import AsyncConnection
+from psycopg.conninfo import make_conninfo
 
 from tests.proxy import Wire, wire
 from tests.waiting import until_waiting
@@ -102,8 +103,13 @@ class Recorder(Wire):
     def __init__(self, database: str) -> None:
         with psycopg.connect(database) as conn:
             super().__init__((conn.info.host, conn.info.port))
-            there = {"host": "127.0.0.1", "port": self.port, "sslmode": "disable", "gssencmode": "disable"}
-            self.conninfo = psycopg.conninfo.make_conninfo(database, **there)
+            there: dict[str, Any] = {
+                "host": "127.0.0.1",
+                "port": self.port,
+                "sslmode": "disable",
+                "gssencmode": "disable",
+            }
+            self.conninfo = make_conninfo(database, **there)
         self.said = bytearray()
         self.messages = ""
 
@@ -168,4 +174,4 @@ def whole(goals: list[Aim], sent: Sent) -> Any:
     """What the call leaves where nobody is in its way."""
     if sent is control:
         return ["Aim 0", "New"], ["member Aim 0", "member New"]
-    return [aim.title for aim in goals], {delete: None, replace: ["kept Aim 0"]}[sent]
+    return [aim.title for aim in goals], None if sent is delete else ["kept Aim 0"]

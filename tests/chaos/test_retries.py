@@ -10,14 +10,17 @@ import psycopg
 import pytest
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
+import useraim
 from tests.chaos.cluster import Cluster, cluster
 from tests.chaos.either import Steps, work
 from tests.integration.transactions.test_commit import cut_at_commit
 from tests.integration.transactions.worlds import until
 from tests.waiting import until_waiting
-from useraim import UserId, transaction, users
+from useraim import UserId
 
-run: Any = transaction.run
+# Called here in either world, which their types keep apart.
+run: Any = useraim.transaction.run
+users: Any = useraim.users
 WAIT = 30.0
 POOL = 8
 
@@ -94,7 +97,7 @@ class TestWhatIsDoneAgain:
                 users.update(other, world.ids[0], name="10")
 
         work = Counting(world, overtake)
-        level = {"kwargs": {"options": "-c default_transaction_isolation=serializable"}}
+        level: dict[str, Any] = {"kwargs": {"options": "-c default_transaction_isolation=serializable"}}
         with world.pool(**level) as pool:
             assert world.run(pool, work) == "11"
         assert (work.tries, world.names()[0]) == (2, "11")
@@ -180,9 +183,10 @@ class TestWhatIsNotDoneAgain:
         work = Counting(world, hold)
         expected = {"statement_timeout": "57014", "lock_timeout": "55P03"}[limit]
         with psycopg.connect(world.servers.conninfo()) as holder:
-            with world.pool(kwargs={"options": f"-c {limit}=50ms"}) as pool:
-                with pytest.raises(psycopg.OperationalError) as caught:
-                    world.run(pool, work)
-                assert caught.value.sqlstate == expected
+            with (
+                world.pool(kwargs={"options": f"-c {limit}=50ms"}) as pool,
+                pytest.raises(psycopg.OperationalError) as caught,
+            ):
+                world.run(pool, work)
+            assert caught.value.sqlstate == expected
         assert (work.tries, world.names()[0]) == (1, "0")
-

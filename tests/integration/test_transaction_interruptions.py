@@ -1,4 +1,4 @@
-"""A transaction that is interrupted inside of psycopg, which cannot always end it, leaves the connection idle or closed."""
+"""A transaction interrupted inside of psycopg, which cannot always end it, leaves the connection idle or closed."""
 
 import asyncio
 import io
@@ -22,6 +22,7 @@ PSYCOPG = str(Path(psycopg.__file__).parent)
 load: Any = useraim.bulk.load
 dump: Any = useraim.bulk.dump
 run: Any = useraim.transaction.run
+append: Any = users.aims.append
 
 
 def a_load(db: Any, setting: Setting) -> Any:
@@ -33,7 +34,10 @@ def a_dump(db: Any, setting: Setting) -> Any:
 
 
 def a_transaction(db: Any, setting: Setting) -> Any:
-    return run(db, lambda conn: users.aims.append(conn, setting.user, setting.goals[:3]))
+    def work(conn: Any) -> Any:
+        return append(conn, setting.user, setting.goals[:3])
+
+    return run(db, work)
 
 
 class AtCall(At):
