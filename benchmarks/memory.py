@@ -1,4 +1,4 @@
-"""How far the memory of a process grows while it reads 100,000 members, as a list and as a stream (Linux only)."""
+"""How far the memory of a process grows while it reads 100,000 members, as a list, a stream and a frame (Linux only)."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from .runner import Runner
 
 STATUS = Path("/proc/self/status")
 FORGET_PEAK = ("/proc/self/clear_refs", "5")
-OPERATIONS = ("stream_100k", "list_100k")
+OPERATIONS = ("stream_100k", "list_100k", "frame_100k")
 Peaks = dict[str, float]  # what: MB
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from . import chart, imports
-from .contenders import BASE, LABELS
+from .contenders import BASE, BUILDERS, LABELS, NOTED
 from .results import Measurement, Ratio, Results, load
 
 OURS = "useraim"
 STREAM_TARGET = 5
-COLUMNS = [name for name in LABELS if name != "locked"]
+COLUMNS = [name for name in LABELS if name not in NOTED]
 
 
 def write(results: Results, folder: Path) -> None:
