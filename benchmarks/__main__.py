@@ -45,7 +45,9 @@ def run(given: argparse.Namespace) -> Results:
         results = Results({**versions(), **server.settings(admin)})
         options = {"rounds": given.rounds, "quick": given.quick, "left_out": results.left_out}
         pin = pinning.possible(admin)
-        results.settings["pinned to one core"] = "all but list, stream, frame and load" if pin else "no: impossible here"
+        results.settings["pinned to one core"] = (
+            "all but list, stream, frame and load" if pin else "no: impossible here"
+        )
         with Runner(admin, conninfo, given.contenders, pin=pin, **options) as runner:
             near(results, runner, [each for each in chosen if each.name != LAST])
         with network(conninfo) as away, Runner(admin, away, given.contenders, pin=False, **options) as runner:

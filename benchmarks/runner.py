@@ -53,7 +53,7 @@ class Runner:
         return self.loop.run_until_complete(whole()) if contender.asynchronous else result
 
     def measure(self, operation: Operation) -> tuple[Measured, Measured]:
-        """Check everyone, warm them up, then time them round by round: medians of time, and means of the client's CPU."""
+        """Check everyone, warm them up, then time them round by round: median times, and means of the client's CPU."""
         able = [name for name in self.contenders if self.can(name, operation)]
         calls, rounds = self.extent(operation)
         given = [operation.arguments(call) for call in range(calls)]

@@ -67,7 +67,14 @@ LABELS = {
     "piccolo": "Piccolo",
 }
 BUILDERS = ["core", "orm", "sqlmodel", "django", "piccolo"]  # they build the SQL; all others are given it
-NOTED = ["locked", "apart", "chunked", "fetched", "useraim_apart", "useraim_pages"]  # one operation each, said below tables
+NOTED = [
+    "locked",
+    "apart",
+    "chunked",
+    "fetched",
+    "useraim_apart",
+    "useraim_pages",
+]  # one operation each, said below tables
 BASE = "psycopg"  # all ratios are to this one
 
 

@@ -43,7 +43,7 @@ def written() -> str:
 
 
 CLASSES = {kind.__name__: kind for _, kind in NAMES.values() if kind}
-SQL: Any = aiosql.from_str(written(), "psycopg", record_classes=CLASSES, kwargs_only=False)
+SQL: Any = aiosql.from_str(written(), "psycopg", record_classes=CLASSES)
 
 
 class Aiosql:
@@ -56,52 +56,53 @@ class Aiosql:
         self.conn.close()
 
     def get_user(self, user: UUID) -> Any:
-        return SQL.get_user(self.conn, user)
+        return SQL.get_user(self.conn, user=user)
 
     def create_user(self, name: str, email: str) -> Any:
-        return SQL.create_user(self.conn, name, email)
+        return SQL.create_user(self.conn, name=name, email=email)
 
     def create_one(self, user: UUID, aim: UUID) -> Any:
-        return SQL.create_one(self.conn, user, aim)
+        return SQL.create_one(self.conn, user=user, aim=aim)
 
     def append_100(self, user: UUID, aims: list[UUID]) -> list[UUID]:
-        return [row[0] for row in SQL.append(self.conn, user, aims)]
+        return [row[0] for row in SQL.append(self.conn, user=user, aims=aims)]
 
     def load_one(self, user: UUID) -> list[LinkedAim]:
-        return list(SQL.load_one(self.conn, user))
+        return list(SQL.load_one(self.conn, user=user))
 
     def load_1000(self, users: list[UUID]) -> dict[UUID, list[LoadedAim]]:
         links: dict[UUID, list[LoadedAim]] = {user: [] for user in users}
-        for link in SQL.load_many(self.conn, users):
+        for link in SQL.load_many(self.conn, users=users):
             links[link.user_id].append(link)
         return links
 
     def replace(self, user: UUID, aims: list[UUID]) -> Changes:
-        rows = list(SQL.replace(self.conn, aims, user, user))
+        rows = list(SQL.replace(self.conn, aims=aims, user=user, again=user))
         return Changes([aim for new, aim in rows if new], [aim for new, aim in rows if not new])
 
     def delete_one(self, user: UUID, aim: UUID) -> bool:
-        return bool(SQL.delete_one(self.conn, user, aim))
+        return bool(SQL.delete_one(self.conn, user=user, aim=aim))
 
     def remove_100(self, user: UUID, aims: list[UUID]) -> list[UUID]:
-        return [row[0] for row in SQL.remove(self.conn, user, aims)]
+        return [row[0] for row in SQL.remove(self.conn, user=user, aims=aims)]
 
     def has(self, user: UUID, aim: UUID) -> Any:
-        return SQL.has(self.conn, user, aim)
+        return SQL.has(self.conn, user=user, aim=aim)
 
     def count_1000(self, users: list[UUID]) -> dict[UUID, int]:
-        return {**dict.fromkeys(users, 0), **dict(SQL.counted(self.conn, users))}
+        return {**dict.fromkeys(users, 0), **dict(SQL.counted(self.conn, users=users))}
 
     def page(self, aim: UUID, joined_at: datetime, user: UUID) -> list[LinkedUser]:
-        return list(SQL.page(self.conn, aim, joined_at, user, 100))
+        return list(SQL.page(self.conn, aim=aim, joined_at=joined_at, user=user, most=100))
 
     batch = one_by_one  # its functions read what they asked for at once: no pipeline
 
     def put_many(self, rows: list[Any]) -> list[Any]:
-        return list(SQL.put_many(self.conn, *statements.columns(rows)))
+        users, aims, roles, permissions = statements.columns(rows)
+        return list(SQL.put_many(self.conn, users=users, aims=aims, roles=roles, permissions=permissions))
 
     def list_100k(self, aim: UUID) -> list[LinkedUser]:
-        return list(SQL.members(self.conn, aim))
+        return list(SQL.members(self.conn, aim=aim))
 
     def frame_100k(self) -> list[Any]:
         return list(SQL.frame(self.conn))

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from piccolo.columns import Array, ForeignKey, Text, Timestamptz
 from piccolo.columns import UUID as Uuid
+from piccolo.columns import Array, ForeignKey, Text, Timestamptz
 from piccolo.engine.postgres import PostgresEngine
 from piccolo.query.functions.aggregate import Count
 from piccolo.table import Table
@@ -79,7 +79,7 @@ class Piccolo:
 
     async def append_100(self, user: UUID, aims: list[UUID]) -> list[UUID]:
         added = UserAim.insert(*mine(user, aims)).on_conflict(action="DO NOTHING").returning(UserAim.aim)
-        return [row["aim"] for row in await added]
+        return [row["aim_id"] for row in await added]
 
     async def load_one(self, user: UUID) -> Any:
         found = UserAim.objects(UserAim.aim).where(UserAim.user == user)
@@ -108,14 +108,14 @@ class Piccolo:
 
     async def remove_100(self, user: UUID, aims: list[UUID]) -> list[UUID]:
         gone = UserAim.delete().where(UserAim.user == user, UserAim.aim.is_in(aims))
-        return [row["aim"] for row in await gone.returning(UserAim.aim)]
+        return [row["aim_id"] for row in await gone.returning(UserAim.aim)]
 
     async def has(self, user: UUID, aim: UUID) -> bool:
         return await UserAim.exists().where(UserAim.user == user, UserAim.aim == aim)
 
     async def count_1000(self, users: list[UUID]) -> dict[UUID, int]:
         counted = UserAim.select(UserAim.user, Count()).where(UserAim.user.is_in(users)).group_by(UserAim.user)
-        return {**dict.fromkeys(users, 0), **{row["user"]: row["count"] for row in await counted}}
+        return {**dict.fromkeys(users, 0), **{row["user_id"]: row["count"] for row in await counted}}
 
     async def page(self, aim: UUID, joined_at: datetime, user: UUID) -> Any:
         after = (UserAim.joined_at > joined_at) | (UserAim.user > user)

@@ -85,14 +85,19 @@ class Psycopg:
         """A pipeline, so that they travel together."""
         with self.conn.pipeline():
             asked = [
-                self.run(sql.GET_USER, (viewer,), USER),
-                self.run(sql.GET_USER, (owner,), USER),
-                self.run(sql.LOAD_ONE, (owner,), LINKED_AIM),
-                self.run(sql.COUNT, ([owner],)),
-                self.run(sql.HAS, (owner, aim), scalar_row),
+                self.send(sql.GET_USER, (viewer,), USER),
+                self.send(sql.GET_USER, (owner,), USER),
+                self.send(sql.LOAD_ONE, (owner,), LINKED_AIM),
+                self.send(sql.COUNT, ([owner],)),
+                self.send(sql.HAS, (owner, aim), scalar_row),
             ]
         first, second, links, counts, has = asked
         return first.fetchone(), second.fetchone(), links.fetchall(), {owner: 0, **dict(counts)}, has.fetchone()
+
+    def send(self, statement: str, parameters: tuple[Any, ...], row: Callable[..., Any] = tuple_row) -> Any:
+        """Execute on a cursor that keeps its own answer."""
+        cursor: psycopg.Cursor[Any] = self.conn.cursor(binary=True, row_factory=row)
+        return cursor.execute(statement, parameters, prepare=True)
 
     def put_many(self, rows: list[Any]) -> list[tuple[UUID, UUID]]:
         added: list[tuple[UUID, UUID]] = self.run(sql.PUT_MANY, sql.columns(rows)).fetchall()
@@ -134,4 +139,3 @@ class Again(Psycopg):
     """The same code on another connection: how far its ratio is from 1 is how far any ratio can be trusted."""
 
     bulk_1m = None  # type: ignore[assignment]
-

@@ -29,7 +29,9 @@ class Orm:
 
     def open(self, conninfo: str) -> None:
         self.engines = [engine(conninfo, isolation_level="AUTOCOMMIT"), engine(conninfo)]
-        self.session, self.transactional = (sessionmaker(bind, class_=self.kind, expire_on_commit=False) for bind in self.engines)
+        self.session, self.transactional = (
+            sessionmaker(bind, class_=self.kind, expire_on_commit=False) for bind in self.engines
+        )
 
     def close(self) -> None:
         for bind in self.engines:
@@ -71,7 +73,10 @@ class Orm:
 
     def replace(self, user: UUID, aims: list[UUID]) -> Changes:
         with self.transactional.begin() as session:
-            held = {link.aim_id: link for link in self.found(session, self.select(self.link).where(self.link.user_id == user))}
+            held = {
+                link.aim_id: link
+                for link in self.found(session, self.select(self.link).where(self.link.user_id == user))
+            }
             removed = [aim for aim in held if aim not in aims]
             added = [aim for aim in aims if aim not in held]
             for aim in removed:
@@ -85,7 +90,9 @@ class Orm:
             return bool(session.execute(statement).rowcount)  # type: ignore[attr-defined]
 
     def remove_100(self, user: UUID, aims: list[UUID]) -> Any:
-        statement = delete(self.link).where(self.link.user_id == user, self.link.aim_id.in_(aims)).returning(self.link.aim_id)
+        statement = (
+            delete(self.link).where(self.link.user_id == user, self.link.aim_id.in_(aims)).returning(self.link.aim_id)
+        )
         with self.session.begin() as session:
             return session.scalars(statement).all()
 
@@ -94,7 +101,9 @@ class Orm:
             return session.scalar(self.select(exists().where(self.link.user_id == user, self.link.aim_id == aim)))
 
     def count_1000(self, users: list[UUID]) -> dict[UUID, int]:
-        statement = self.select(self.link.user_id, func.count()).where(self.link.user_id.in_(users)).group_by(self.link.user_id)
+        statement = (
+            self.select(self.link.user_id, func.count()).where(self.link.user_id.in_(users)).group_by(self.link.user_id)
+        )
         with self.session() as session:
             return {**dict.fromkeys(users, 0), **dict(session.execute(statement).all())}
 

@@ -1,4 +1,4 @@
-"""SQLModel: its models, `exec` and `select`; below them it is SQLAlchemy's ORM, whose bulk statements it has not its own of."""
+"""SQLModel: its models, `exec` and `select`; it has no bulk statements of its own, so they are SQLAlchemy's."""
 
 from datetime import datetime
 from typing import Any
