@@ -1,7 +1,7 @@
 """One database a size: some users, of any age, hold many aims and most few; the first aims are crowded.
 
-Probes are the same at each size: 200 users with 20 aims each, of 200 aims with 20 users each, and 500 users with no
-aims. What is asked about them should take the same time however many others there are. The crowd, aim 0, grows with the rest.
+Probes are the same at each size: 200 users with 20 aims each, of 200 aims with 20 users each, and 500 users with none.
+What is asked about them should take the same time however many others there are. The crowd, aim 0, grows with the rest.
 """
 
 from collections.abc import Iterator
@@ -43,7 +43,8 @@ FROM generate_series({probe}, {probe} + {probes} - 1) n;
 
 INSERT INTO user_aims (user_id, aim_id, role, permissions, joined_at)
 SELECT md5('user ' || (u * 7919::bigint) % {users})::uuid, md5('aim ' || a)::uuid,
-       (ARRAY['member', 'member', 'coach', 'lead'])[n % 4 + 1], '{permissions}', timestamptz '{epoch}' + n * interval '1 second'
+       (ARRAY['member', 'member', 'coach', 'lead'])[n % 4 + 1], '{permissions}',
+       timestamptz '{epoch}' + n * interval '1 second'
 FROM (SELECT DISTINCT ON (u, a) u, a, n
       FROM (SELECT n, floor({users} * random() ^ 2)::int AS u, floor({aims} * random() ^ 3)::int AS a
             FROM generate_series(1, {size}) n) drawn) linked;

@@ -23,6 +23,7 @@ class Contender(Protocol):
 WHERE = {  # in the order of the report
     "psycopg": "raw_psycopg.Psycopg",
     "again": "raw_psycopg.Again",
+    "libpq": "libpq_calls.Libpq",
     "locked": "noted.Locked",
     "apart": "noted.Apart",
     "chunked": "noted.Chunked",
@@ -47,6 +48,7 @@ LABELS = {
     "psycopg": "psycopg by hand",
     "again": "the same code again",
     "locked": "psycopg, lock + change in an explicit transaction",
+    "libpq": "libpq by hand, blocking",
     "apart": "psycopg, one call after another",
     "chunked": "psycopg, stream in chunks of 1,000",
     "fetched": "psycopg, all fetched at once",

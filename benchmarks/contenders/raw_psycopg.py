@@ -1,6 +1,7 @@
 """Hand-written psycopg, as a careful author writes it: the contender that all ratios are to.
 
-Autocommit, prepared statements, binary results, one array for many ids, `args_row` into frozen slotted dataclasses.
+Autocommit, prepared statements, binary results, one array for many ids, `args_row` into frozen slotted dataclasses; one
+cursor, kept open, that everything runs on.
 """
 
 from collections.abc import Callable
@@ -25,13 +26,14 @@ class Psycopg:
 
     def open(self, conninfo: str) -> None:
         self.conn = psycopg.connect(conninfo, autocommit=True)
+        self.cursor: psycopg.Cursor[Any] = self.conn.cursor(binary=True)
 
     def close(self) -> None:
         self.conn.close()
 
     def run(self, statement: str, parameters: tuple[Any, ...], row: Callable[..., Any] = tuple_row) -> Any:
-        cursor = self.conn.cursor(binary=True, row_factory=row)
-        return cursor.execute(statement, parameters, prepare=True)
+        self.cursor.row_factory = row
+        return self.cursor.execute(statement, parameters, prepare=True)
 
     def get_user(self, user: UUID) -> User | None:
         found: User | None = self.run(sql.GET_USER, (user,), USER).fetchone()
