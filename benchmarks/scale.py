@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
 from typing import Any
-from uuid import UUID
 
 import psycopg
 
-from useraim import AnyOf, CountBetween, LinkFilter, NewUserAim, NoneOf
+from useraim import AnyOf, CountBetween, LinkFilter, NewUserAim, NoneOf, UserId
 from useraim.accounts import user_aims, users
 from useraim.works import aims
 
@@ -122,7 +121,7 @@ WRITES = [
 ]
 
 
-def probes(n: int) -> list[UUID]:
+def probes(n: int) -> list[UserId]:
     return [probe(n + each) for each in range(20)]
 
 

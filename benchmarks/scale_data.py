@@ -6,18 +6,17 @@ What is asked about them should take the same time however many others there are
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from uuid import UUID
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.sql import SQL, Identifier
 
-from useraim import schema
+from useraim import AimId, UserId, schema
 
 from .data import EPOCH, PERMISSIONS, aim, user
 
 PROBES, LINKS, FREE = 200, 20, 500
-CROWD = aim(0)
+CROWD = AimId(aim(0))
 FIRST_PROBE, FIRST_FREE = 100_000_000, 200_000_000
 
 # Foreign keys hold by construction, and checking them would take most of the time.
@@ -58,17 +57,17 @@ SET session_replication_role = DEFAULT;
 """
 
 
-def probe(n: int) -> UUID:
-    return user(FIRST_PROBE + n % PROBES)
+def probe(n: int) -> UserId:
+    return UserId(user(FIRST_PROBE + n % PROBES))
 
 
-def probe_aims(n: int) -> list[UUID]:
+def probe_aims(n: int) -> list[AimId]:
     """The aims of a probe, in the order they were joined."""
-    return [aim(FIRST_PROBE + (n + place) % PROBES) for place in range(LINKS)]
+    return [AimId(aim(FIRST_PROBE + (n + place) % PROBES)) for place in range(LINKS)]
 
 
-def free(n: int) -> UUID:
-    return user(FIRST_FREE + n % FREE)
+def free(n: int) -> UserId:
+    return UserId(user(FIRST_FREE + n % FREE))
 
 
 @contextmanager
@@ -90,5 +89,5 @@ def build(conninfo: str, size: int) -> None:
     counts = {"size": size, "users": size // 10, "aims": size // 100, "probes": PROBES, "links": LINKS, "frees": FREE}
     own = {"probe": FIRST_PROBE, "free": FIRST_FREE, "epoch": EPOCH, "permissions": f"{{{','.join(PERMISSIONS)}}}"}
     with psycopg.connect(conninfo, autocommit=True) as admin:
-        admin.execute(BUILD.format(**counts, **own))  # type: ignore[call-overload]
+        admin.execute(BUILD.format(**counts, **own))
         admin.execute("VACUUM (FREEZE, ANALYZE)")

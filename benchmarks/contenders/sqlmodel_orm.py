@@ -22,8 +22,8 @@ class User(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     name: str
     email: str
-    created_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)  # type: ignore[call-overload]
-    updated_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)  # type: ignore[call-overload]
+    created_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)
+    updated_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)
 
 
 class Aim(SQLModel, table=True):
@@ -32,8 +32,8 @@ class Aim(SQLModel, table=True):
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     title: str
     description: str = ""
-    created_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)  # type: ignore[call-overload]
-    updated_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)  # type: ignore[call-overload]
+    created_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)
+    updated_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)
 
 
 class UserAim(SQLModel, table=True):
@@ -43,7 +43,7 @@ class UserAim(SQLModel, table=True):
     aim_id: UUID = Field(foreign_key="aims.id", primary_key=True)
     role: str | None = Field(default=None, sa_column_kwargs=BY_SERVER)
     permissions: list[str] | None = Field(default=None, sa_column=Column(ARRAY(Text), server_default=FetchedValue()))
-    joined_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)  # type: ignore[call-overload]
+    joined_at: datetime | None = Field(default=None, sa_type=WHEN, sa_column_kwargs=BY_SERVER)
     user: User = Relationship()
     aim: Aim = Relationship()
 
