@@ -19,10 +19,9 @@ from .profile import one_by_one_async
 from .shapes import Changes
 
 CHUNK = 1_000
-DB = PostgresEngine({})
 
 
-class User(Table, tablename="users", db=DB):
+class User(Table, tablename="users"):
     id = Uuid(primary_key=True)
     name = Text()
     email = Text()
@@ -30,7 +29,7 @@ class User(Table, tablename="users", db=DB):
     updated_at = Timestamptz()
 
 
-class Aim(Table, tablename="aims", db=DB):
+class Aim(Table, tablename="aims"):
     id = Uuid(primary_key=True)
     title = Text()
     description = Text()
@@ -38,7 +37,7 @@ class Aim(Table, tablename="aims", db=DB):
     updated_at = Timestamptz()
 
 
-class UserAim(Table, tablename="user_aims", db=DB):
+class UserAim(Table, tablename="user_aims"):
     user: Any = ForeignKey(User, db_column_name="user_id", primary_key=True)
     aim: Any = ForeignKey(Aim, db_column_name="aim_id")
     role = Text(default="member")
@@ -62,11 +61,13 @@ class Piccolo:
     async def open(self, conninfo: str) -> None:
         given = conninfo_to_dict(conninfo)
         own = {"host": "host", "port": "port", "user": "user", "password": "password", "dbname": "database"}
-        DB.config = {name: given[key] for key, name in own.items() if key in given} | {"ssl": False}
-        await DB.start_connection_pool(min_size=1, max_size=1)
+        self.db = PostgresEngine({name: given[key] for key, name in own.items() if key in given} | {"ssl": False})
+        for table in (User, Aim, UserAim):
+            table._meta.db = self.db
+        await self.db.start_connection_pool(min_size=1, max_size=1)
 
     async def close(self) -> None:
-        await DB.close_connection_pool()
+        await self.db.close_connection_pool()
 
     async def get_user(self, user: UUID) -> Any:
         return await User.objects().get(User.id == user)
@@ -93,7 +94,7 @@ class Piccolo:
         return found
 
     async def replace(self, user: UUID, aims: list[UUID]) -> Changes:
-        async with DB.transaction():
+        async with self.db.transaction():
             held = set(await UserAim.select(UserAim.aim).where(UserAim.user == user).output(as_list=True))
             removed, added = list(held.difference(aims)), [aim for aim in aims if aim not in held]
             if removed:
@@ -141,6 +142,6 @@ class Piccolo:
         return count
 
     async def bulk_100k(self, rows: list[Any]) -> None:
-        async with DB.transaction():
+        async with self.db.transaction():
             for start in range(0, len(rows), CHUNK):
                 await UserAim.insert(*links(rows[start : start + CHUNK])).on_conflict(action="DO NOTHING")
