@@ -17,6 +17,7 @@ from .operations import Operation
 
 Measured = dict[str, list[float]]  # contender: a figure of each round, in seconds
 QUICK_ROUNDS = 5
+LONG_ROUNDS = 3  # of a quick run, for what takes seconds
 QUICK_CALLS = 10
 
 
@@ -63,7 +64,7 @@ class Runner:
         measured: Measured = {name: [] for name in able}
         cpu: Measured = {name: [] for name in able}
         with pinning.one_core(self.admin) if self.pin and operation.pinned else nullcontext():
-            for warm_up in [True] + [False] * rounds:
+            for warm_up in [True] * (calls > 1) + [False] * rounds:  # one long call was made by the check
                 self.shuffle(able)
                 for name in able:
                     operation.reset(self.admin, calls)
@@ -78,7 +79,9 @@ class Runner:
         """How many calls make a round, and how many rounds are made."""
         calls, rounds = operation.calls, self.rounds or operation.rounds
         if self.quick:
-            return min(calls, QUICK_CALLS), self.rounds or min(rounds, QUICK_ROUNDS)
+            return min(calls, QUICK_CALLS), self.rounds or min(
+                rounds, QUICK_ROUNDS if operation.pinned else LONG_ROUNDS
+            )
         return calls, rounds
 
     def can(self, name: str, operation: Operation) -> bool:

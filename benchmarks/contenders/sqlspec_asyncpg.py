@@ -96,7 +96,3 @@ class SqlspecAsyncpg:
             await self.session.execute(SQL["STAGE"])
             await self.session.load_from_records("stage", rows, columns=COLUMNS)
             await self.session.execute(SQL["MERGE_STAGE"])
-
-    async def bulk_1m(self, rows: list[Any]) -> None:
-        """A bare COPY, as psycopg's."""
-        await self.session.load_from_records("user_aims", rows, columns=COLUMNS)

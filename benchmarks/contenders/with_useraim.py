@@ -109,6 +109,7 @@ class Useraim:
 
 class UseraimAsync(Useraim):
     asynchronous = True
+    bulk_1m = None  # it takes as long as the sync one
 
     async def open(self, conninfo: str) -> None:
         self.db = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
