@@ -61,7 +61,8 @@ class Drawn(Exchange):
     def rest(self, pgconn: PGconn) -> PQGen[None]:
         """Drop the rows that are still to come, for as long as a server may take that was told to stop."""
         until = monotonic() + _PATIENCE
-        dropping, ready = self._dropped(pgconn), None
+        dropping = self._dropped(pgconn)
+        ready: Any = None
         while monotonic() < until:
             try:
                 wanted = dropping.send(ready)
@@ -74,7 +75,7 @@ class Drawn(Exchange):
             pass
 
     def _next(self, pgconn: PGconn) -> PQGen[PGresult | None]:
-        answer = yield from fetch(pgconn)
+        answer: PGresult | None = yield from fetch(pgconn)
         if answer is None or answer.status in _ROWS:
             return answer
         self._check([answer, *(yield from fetch_many(pgconn))])
@@ -96,7 +97,9 @@ def chunks(conn: Connection[Any], call: Call[Any], *, chunked: bool) -> Generato
         _stop(conn, drawn)
 
 
-async def chunks_async(conn: AsyncConnection[Any], call: Call[Any], *, chunked: bool) -> AsyncGenerator[list[Any], None]:
+async def chunks_async(
+    conn: AsyncConnection[Any], call: Call[Any], *, chunked: bool
+) -> AsyncGenerator[list[Any], None]:
     """Do what `chunks` does, on an async connection."""
     drawn = Drawn(conn, call, chunked=chunked)
     refuse_busy(conn.pgconn)

@@ -93,7 +93,9 @@ def pages(db: Database, paged: Paged[T]) -> Iterator[T]:
         yield from page.items
         if page.next is None:
             return
-        page = paged.until(last, run(db, paged.after(page)))
+        more = paged.after(page)
+        del page  # before the next one comes
+        page = paged.until(last, run(db, more))
 
 
 async def pages_async(db: AsyncDatabase, paged: Paged[T]) -> AsyncIterator[T]:
@@ -106,7 +108,9 @@ async def pages_async(db: AsyncDatabase, paged: Paged[T]) -> AsyncIterator[T]:
             yield row
         if page.next is None:
             return
-        page = paged.until(last, await run_async(db, paged.after(page)))
+        more = paged.after(page)
+        del page
+        page = paged.until(last, await run_async(db, more))
 
 
 def held(db: Database, paged: Paged[T], *, chunked: bool = CHUNKED) -> Iterator[T]:
