@@ -1,7 +1,7 @@
 """Streams: iterators over more rows than there should be here at once.
 
-Over a connection they read page after page, and hold neither a transaction nor the connection meanwhile. Over a pool they
-hold a connection of their own until they end, and read the rows of one query.
+Over a connection they read page after page, and hold neither a transaction nor the connection meanwhile. Over a pool
+they hold a connection of their own until they end, and read the rows of one query.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
