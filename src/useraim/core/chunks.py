@@ -90,7 +90,7 @@ def chunks(conn: Connection[Any], call: Call[Any], *, chunked: bool) -> Generato
     refuse_busy(conn.pgconn)
     try:
         conn.wait(drawn.start(conn.pgconn))
-        while is_open(conn.pgconn):
+        while _is_open(conn.pgconn):
             yield conn.wait(drawn.chunk(conn.pgconn))
         drawn.raise_failure(conn)
     finally:
@@ -105,21 +105,20 @@ async def chunks_async(
     refuse_busy(conn.pgconn)
     try:
         await conn.wait(drawn.start(conn.pgconn))
-        while is_open(conn.pgconn):
+        while _is_open(conn.pgconn):
             yield await conn.wait(drawn.chunk(conn.pgconn))
         drawn.raise_failure(conn)
     finally:
         await _stop_async(conn, drawn)
 
 
-def is_open(pgconn: PGconn) -> bool:
-    """Say whether there is something to read."""
+def _is_open(pgconn: PGconn) -> bool:
     return pgconn.pipeline_status != PipelineStatus.OFF
 
 
 def _stop(conn: Connection[Any], drawn: Drawn) -> None:
     try:
-        if is_open(conn.pgconn):
+        if _is_open(conn.pgconn):
             conn.cancel_safe(timeout=_PATIENCE)
             conn.wait(drawn.rest(conn.pgconn))
     except Error:
@@ -130,7 +129,7 @@ def _stop(conn: Connection[Any], drawn: Drawn) -> None:
 
 async def _stop_async(conn: AsyncConnection[Any], drawn: Drawn) -> None:
     try:
-        if is_open(conn.pgconn):
+        if _is_open(conn.pgconn):
             await conn.cancel_safe(timeout=_PATIENCE)
             await conn.wait(drawn.rest(conn.pgconn))
     except Error:
