@@ -175,7 +175,8 @@ def test_a_task_that_is_cancelled_while_it_waits_for_rows_gives_the_connection_b
     crowded: Crowd, runner: asyncio.Runner, end: End
 ) -> None:
     with session(crowded.conninfo, "async", runner, "pool") as given, locked(crowded.conninfo):
-        rows: Any = end.relation.stream(given.db, crowded.sources[end.name])
+        relation: Any = end.relation
+        rows = relation.stream(given.db, crowded.sources[end.name])
 
         async def cancelled() -> None:
             task: asyncio.Task[Any] = asyncio.create_task(anext(rows))
@@ -206,7 +207,8 @@ def test_pages_in_a_transaction_of_repeatable_read_are_one_snapshot(
     with session(crowded.conninfo, world, runner, "begun by the call") as given:
         given.awaited(given.db.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ))
         before = given(end.relation.of, source)
-        rows: Any = end.relation.stream(given.db, source)
+        relation: Any = end.relation
+        rows = relation.stream(given.db, source)
         met = [given.next_of(rows)]
         Place(given, end.relation, source, crowded.conninfo, True).write_all()
         assert [*met, *given.rows(rows)] == before
