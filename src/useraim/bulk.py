@@ -29,6 +29,7 @@ from useraim.relation.stage import (
     DROP,
     STAGE,
     BulkResult,
+    Chunk,
     Overtaken,
     Rejected,
     checked,
@@ -112,11 +113,8 @@ def _load(db: Database, rows: object, script: _Settle, report: _Report) -> BulkR
             Cursor(conn).execute(STAGE)
         report(sent)
         while chunk:
-            with _mapped():
-                data = packed(chunk, sent, conn.info.encoding)
-                with Cursor(conn).copy(COPY) as copy:
-                    copy.write(data)
-            sent += len(chunk)
+            _send(conn, chunk, sent)
+            sent += chunk.size
             report(sent)
             chunk = next(chunks, None)
         result = _settled(conn, script)
@@ -135,16 +133,27 @@ async def _load_async(db: AsyncDatabase, rows: object, script: _Settle, report: 
                 await AsyncCursor(conn).execute(STAGE)
             report(sent)
             while chunk:
-                with _mapped():
-                    data = packed(chunk, sent, conn.info.encoding)
-                    async with AsyncCursor(conn).copy(COPY) as copy:
-                        await copy.write(data)
-                sent += len(chunk)
+                await _send_async(conn, chunk, sent)
+                sent += chunk.size
                 report(sent)
                 chunk = await anext(chunks, None)
             result = await _settled_async(conn, script)
             await AsyncCursor(conn).execute(DROP)
     return result
+
+
+def _send(conn: Connection[Any], chunk: Chunk, before: int) -> None:
+    with _mapped():
+        data = packed(chunk, before, conn.info.encoding)
+        with Cursor(conn).copy(COPY) as copy:
+            copy.write(data)
+
+
+async def _send_async(conn: AsyncConnection[Any], chunk: Chunk, before: int) -> None:
+    with _mapped():
+        data = packed(chunk, before, conn.info.encoding)
+        async with AsyncCursor(conn).copy(COPY) as copy:
+            await copy.write(data)
 
 
 def _settled(conn: Connection[Any], script: _Settle) -> BulkResult:

@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import islice
+from itertools import chain, islice, repeat
 from struct import Struct
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 from useraim.core.adapt import pack_text, pack_texts, pack_time
@@ -16,27 +16,23 @@ from useraim.core.running import Script
 from useraim.core.statement import Statement, first, named
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, InvalidValue
 from useraim.ids import in_key_order
-from useraim.relation import csvfile
-from useraim.relation.attributes import ATTRIBUTES, Given, Shape
-from useraim.relation.pairs import membership
+from useraim.relation import csvfile, incoming
+from useraim.relation.attributes import ATTRIBUTES, Shape
 from useraim.values import OnMatch, Pair
 
-T = TypeVar("T")
-
-_KEY: Final = Struct("!hiqi16si16s")  # fields of the row, then length and bytes of its place in the input and of ids
+_NUMBER: Final = Struct("!hiq")  # fields of the row, then length and bytes of its place in the input
+_NULLS: Final = repeat(pack_time(None))
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
 _FIRST, _MOST = 1_000, 4_000  # rows of the first COPY, and of later ones: some 400 kB
 _PACK: Final[Mapping[str, Callable[[Any, str], bytes]]] = {"text": pack_text, "text[]": pack_texts}
-_TIMES: Final = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.type == "timestamptz")
-_TEXTS: Final = tuple(name for name in ATTRIBUTES if name not in _TIMES)
 _FIELDS: Final = 3 + len(ATTRIBUTES)
 
 STAGE: Final = named(
     "bulk.load (stage)",
     from_file("bulk/stage.sql", columns=listed(f"{name} {attribute.type}" for name, attribute in ATTRIBUTES.items())),
 )
-COPY: Final = named("bulk.load", from_file("bulk/copy.sql", names=listed(_TEXTS + _TIMES)))
+COPY: Final = named("bulk.load", from_file("bulk/copy.sql", names=listed(ATTRIBUTES)))
 DROP: Final = named("bulk.load (drop)", from_file("bulk/drop.sql"))
 _s: Final = table("useraim_stage", "s", schema="pg_temp")
 _u, _a, _m = table("users", "u"), table("aims", "a"), table("user_aims", "m")
@@ -150,23 +146,26 @@ def _update(given: Shape) -> Statement[int]:
     return Statement("bulk.load (update)", query, single)
 
 
-Row: TypeAlias = tuple[Pair, Given]
-"""A row to stage, checked: its pair, and the attributes it gives."""
+class Chunk(NamedTuple):
+    """Rows that were checked: how many, and what packs the ids of each side and each attribute for an encoding."""
+
+    size: int
+    columns: Callable[[str], Iterable[Iterable[bytes]]]
 
 
-def checked(rows: object) -> Iterator[list[Row]]:
+def checked(rows: object) -> Iterator[Chunk]:
     """Draw rows, or those of a file of CSV, and check them: as many at a time as one COPY sends.
 
     No COPY is under way meanwhile: what makes the rows may use the same connection.
     """
     if hasattr(rows, "read"):
-        return _chunks(csvfile.memberships(cast("Any", rows)))
+        rows = csvfile.memberships(cast("Any", rows))
     if isinstance(rows, str | bytes | bytearray | Mapping) or not isinstance(rows, Iterable):
         raise InvalidValue("rows", "a collection of memberships, or a binary file, is needed")
-    return _checked(cast("Iterable[object]", rows))
+    return _checked(iter(cast("Iterable[object]", rows)))
 
 
-async def checked_async(rows: object) -> AsyncGenerator[list[Row], None]:
+async def checked_async(rows: object) -> AsyncGenerator[Chunk, None]:
     """Do what `checked` does, for async iterables too."""
     if not isinstance(rows, AsyncIterable):
         for chunk in checked(rows):
@@ -176,49 +175,41 @@ async def checked_async(rows: object) -> AsyncGenerator[list[Row], None]:
     async for row in cast("AsyncIterable[object]", rows):
         drawn.append(row)
         if len(drawn) == size:
-            yield _check(drawn, before)
+            yield _chunk(drawn, before)
             before += size
             drawn, size = [], min(2 * size, _MOST)
     if drawn:
-        yield _check(drawn, before)
+        yield _chunk(drawn, before)
 
 
-def _checked(rows: Iterable[object]) -> Iterator[list[Row]]:
-    before = 0
-    for drawn in _chunks(iter(rows)):
-        yield _check(drawn, before)
-        before += len(drawn)
-
-
-def _chunks(rows: Iterator[T]) -> Iterator[list[T]]:
-    size = _FIRST
-    while chunk := list(islice(rows, size)):
-        yield chunk
+def _checked(rows: Iterator[object]) -> Iterator[Chunk]:
+    before, size = 0, _FIRST
+    while drawn := list(islice(rows, size)):
+        yield _chunk(drawn, before)
+        before += size
         size = min(2 * size, _MOST)
 
 
-def _check(rows: Sequence[object], before: int) -> list[Row]:
-    found: list[Row] = []
-    try:
-        found.extend(map(membership, rows))
-    except InvalidValue as error:
-        raise InvalidValue(error.field, f"{error.reason} (row at index {before + len(found)})") from None
-    return found
+def _chunk(rows: Sequence[object], before: int) -> Chunk:
+    ids, attributes = incoming.columns(rows, incoming.packed_ids, before)
+
+    def pack(encoding: str) -> Iterator[Iterable[bytes]]:
+        yield from ids
+        for name in ATTRIBUTES:
+            yield _pack(ATTRIBUTES[name].type, attributes[name], encoding) if name in attributes else _NULLS
+
+    return Chunk(len(rows), pack)
 
 
-def packed(rows: Sequence[Row], before: int, encoding: str) -> bytearray:
+def _pack(kind: str, column: Sequence[Any], encoding: str) -> Iterable[bytes]:
+    if kind == "timestamptz":
+        return map(pack_time, column)
+    once = {value: _PACK[kind](value, encoding) for value in set(column)}
+    return map(once.__getitem__, column)
+
+
+def packed(chunk: Chunk, before: int, encoding: str) -> bytes:
     """Pack rows as the binary format of COPY has them, numbered from `before` on."""
-    data, texts = bytearray(_SIGNATURE), dict[tuple[object, ...], bytes]()
-    for n, ((user, aim), given) in enumerate(rows, before):
-        data += _KEY.pack(_FIELDS, 8, n, 16, user.int.to_bytes(16), 16, aim.int.to_bytes(16))
-        # Many memberships have few different texts.
-        own = tuple([given.get(name) for name in _TEXTS])
-        if own not in texts:
-            texts[own] = b"".join(
-                [_PACK[ATTRIBUTES[name].type](value, encoding) for name, value in zip(_TEXTS, own, strict=True)]
-            )
-        data += texts[own]
-        for name in _TIMES:
-            data += pack_time(given.get(name))
-    data += _END
-    return data
+    numbers = map(_NUMBER.pack, repeat(_FIELDS), repeat(8), range(before, before + chunk.size))
+    rows = chain.from_iterable(zip(numbers, *chunk.columns(encoding), strict=False))
+    return b"".join(chain((_SIGNATURE,), rows, (_END,)))
