@@ -1,7 +1,7 @@
 """Very many memberships: COPY into a stage that vanishes with the transaction, then one INSERT … SELECT.
 
 Only the COPY itself is written twice, for sync and async; what follows it is one script of calls for both.
-COPY cannot share a pipeline with other statements, so a load costs some round trips, and two for every 4,000 rows.
+COPY cannot share a pipeline with other statements, so a load costs some round trips, and two for every 2,500 rows.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator, Iterable

@@ -24,7 +24,7 @@ _NUMBER: Final = Struct("!hiq")  # fields of the row, then length and bytes of i
 _NULLS: Final = repeat(pack_time(None))
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END: Final = b"\xff\xff"
-_FIRST, _MOST = 1_000, 4_000  # rows of the first COPY, and of later ones: some 400 kB
+_FIRST, _MOST = 1_000, 2_500  # rows of the first COPY, and of later ones: some 250 kB
 _PACK: Final[Mapping[str, Callable[[Any, str], bytes]]] = {"text": pack_text, "text[]": pack_texts}
 _FIELDS: Final = 3 + len(ATTRIBUTES)
 
