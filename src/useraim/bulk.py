@@ -7,7 +7,7 @@ COPY cannot share a pipeline with other statements, so a load costs some round t
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Coroutine, Generator, Iterable
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from functools import cache, partial
-from typing import IO, Any, Final, Literal, LiteralString, TypeAlias, overload
+from typing import IO, Any, Final, Literal, LiteralString, Protocol, TypeAlias, overload
 
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor, Connection, Cursor
@@ -42,7 +42,12 @@ from useraim.values import ON_MATCH, LinkFilter, OnMatch
 __all__ = ["BulkResult", "Rejected", "dump", "load"]
 
 OnBroken: TypeAlias = Literal["error", "skip"]
-_Settle: TypeAlias = Callable[[], Script[BulkResult]]
+
+
+class _Settle(Protocol):
+    def __call__(self, *, again: bool) -> Script[BulkResult]: ...
+
+
 _Report: TypeAlias = Callable[[int], object]
 
 _LINKS: Final = table("user_aims")
@@ -161,7 +166,7 @@ def _settled(conn: Connection[Any], script: _Settle) -> BulkResult:
     while True:
         try:
             with conn.transaction():
-                return run_script(conn, script())
+                return run_script(conn, script(again=attempts < _ATTEMPTS))
         except Overtaken:
             attempts -= 1
             if not attempts:
@@ -173,7 +178,7 @@ async def _settled_async(conn: AsyncConnection[Any], script: _Settle) -> BulkRes
     while True:
         try:
             async with conn.transaction():
-                return await run_script_async(conn, script())
+                return await run_script_async(conn, script(again=attempts < _ATTEMPTS))
         except Overtaken:
             attempts -= 1
             if not attempts:
