@@ -23,13 +23,13 @@ from useraim.core.statement import Parameters, named
 from useraim.errors import InvalidValue
 from useraim.relation import conditions
 from useraim.relation.attributes import ATTRIBUTES
+from useraim.relation.incoming import Chunk
 from useraim.relation.pairs import Row
 from useraim.relation.stage import (
     COPY,
     DROP,
     STAGE,
     BulkResult,
-    Chunk,
     Overtaken,
     Rejected,
     checked,
@@ -42,6 +42,12 @@ from useraim.values import ON_MATCH, LinkFilter, OnMatch
 __all__ = ["BulkResult", "Rejected", "dump", "load"]
 
 OnBroken: TypeAlias = Literal["error", "skip"]
+
+
+class Frame(Protocol):
+    """Columns of any library that speaks Arrow: polars, pandas, pyarrow, DuckDB, …."""
+
+    def __arrow_c_stream__(self, requested_schema: Any = None, /) -> object: ...
 
 
 class _Settle(Protocol):
@@ -58,7 +64,7 @@ _ATTEMPTS: Final = 10  # to write what others delete meanwhile
 @overload
 def load(
     db: Database,
-    rows: Iterable[Row] | IO[bytes],
+    rows: Iterable[Row] | Frame | IO[bytes],
     *,
     on_match: OnMatch = "ignore",
     on_broken: OnBroken = "error",
@@ -67,7 +73,7 @@ def load(
 @overload
 def load(
     db: AsyncDatabase,
-    rows: AsyncIterable[Row] | Iterable[Row] | IO[bytes],
+    rows: AsyncIterable[Row] | Iterable[Row] | Frame | IO[bytes],
     *,
     on_match: OnMatch = "ignore",
     on_broken: OnBroken = "error",

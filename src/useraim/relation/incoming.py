@@ -1,7 +1,7 @@
 """Memberships to write as callers have them, taken apart into columns and checked by the column, not by the row."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter
@@ -15,6 +15,7 @@ from useraim.relation.tables import USER_AIMS
 from useraim.validate import UNSET
 from useraim.values import NewUserAim, UserAim
 
+_Take: TypeAlias = Callable[[Any], tuple[object, ...]]
 CheckIds: TypeAlias = Callable[[AnyTable, Sequence[Any], str], Sequence[Any]]
 
 KEYS: Final = tuple(USER_AIMS.keys.values())
@@ -23,6 +24,17 @@ _BLANK: Final = dict.fromkeys(FIELDS, UNSET)
 _REST: Final = {given: (UNSET,) * (len(FIELDS) - given) for given in range(len(KEYS), len(FIELDS) + 1)}
 _LENGTH: Final = b"\0\0\0\x10"
 _UUIDS: Final = re.compile(r"(?:[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12})*+")
+
+
+Pack: TypeAlias = Callable[[str], Iterable[bytes]]
+"""Packs a column that was checked for an encoding, each value with its length in front."""
+
+
+class Chunk(NamedTuple):
+    """Rows that were checked, to be sent together: how many, the ids of each side, and each attribute."""
+
+    size: int
+    columns: Sequence[Pack]
 
 
 class Incoming(NamedTuple):
@@ -94,8 +106,8 @@ def _of_mapping(row: Mapping[Any, object]) -> tuple[object, ...]:
     return tuple(whole.values())
 
 
-_of_value: Final[Callable[[Any], tuple[object, ...]]] = attrgetter(*FIELDS)
-_TAKE: Final[Mapping[Any, Callable[[Any], tuple[object, ...]]]] = {
+_of_value: Final[_Take] = attrgetter(*FIELDS)
+_TAKE: Final[Mapping[Any, _Take]] = {
     NewUserAim: _of_value,
     UserAim: _of_value,
     tuple: _of_tuple,
@@ -112,12 +124,16 @@ def _of_any(row: object) -> tuple[object, ...]:
     raise InvalidValue("rows", f"a membership is needed, not {type(row).__name__}")
 
 
+def _take_for(kinds: Set[Any]) -> _Take:
+    (kind, *others) = kinds or {object}
+    return _of_any if others else _TAKE.get(kind, _of_any)
+
+
 def _taken(rows: Sequence[object], before: int) -> list[tuple[object, ...]]:
     """Give each row all fields, UNSET for those that it leaves out."""
-    kinds = set(map(type, rows))
     taken: list[tuple[object, ...]] = []
     try:
-        taken.extend(map(_TAKE.get(kinds.pop(), _of_any) if len(kinds) == 1 else _of_any, rows))
+        taken.extend(map(_take_for(set(map(type, rows))), rows))
     except InvalidValue as error:
         raise at_row(error, before + len(taken)) from None
     return taken

@@ -70,10 +70,14 @@ def arrays(keys: Sequence[Pair]) -> dict[str, object]:
 def columns(rows: Incoming, order: Sequence[int]) -> tuple[Shape, dict[str, object]]:
     """Bind those rows that have these places, in this order, as one array a side and one an attribute."""
     users, aims = rows.ids
-    keys = {"user_ids": UuidArray(users[n] for n in order), "aim_ids": UuidArray(aims[n] for n in order)}
+    parameters: dict[str, object] = {
+        "user_ids": UuidArray(users[n] for n in order),
+        "aim_ids": UuidArray(aims[n] for n in order),
+    }
     given = {name: [column[n] for n in order] for name, column in rows.attributes.items()}
     shape = tuple((name, None not in column) for name, column in given.items())
-    return shape, keys | {name: _ATTRIBUTES[name].array(column) for name, column in given.items()}
+    parameters.update((name, _ATTRIBUTES[name].array(column)) for name, column in given.items())
+    return shape, parameters
 
 
 KEYS: Final = (Key("joined_at", "timestamptz", in_utc), Key("user_id", "uuid"), Key("aim_id", "uuid"))

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from itertools import chain, islice, repeat
 from struct import Struct
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from useraim.core.adapt import pack_text, pack_texts, pack_time
@@ -18,6 +18,7 @@ from useraim.errors import AlreadyExists, BrokenReference, Conflict, Error, Inva
 from useraim.ids import in_key_order
 from useraim.relation import csvfile, incoming
 from useraim.relation.attributes import ATTRIBUTES, Shape
+from useraim.relation.incoming import Chunk
 from useraim.values import OnMatch, Pair
 
 _NUMBER: Final = Struct("!hiq")  # fields of the row, then length and bytes of its place in the input
@@ -153,23 +154,26 @@ def _update(given: Shape) -> Statement[int]:
     return Statement("bulk.load (update)", query, single)
 
 
-class Chunk(NamedTuple):
-    """Rows that were checked: how many, and what packs the ids of each side and each attribute for an encoding."""
-
-    size: int
-    columns: Callable[[str], Iterable[Iterable[bytes]]]
-
-
 def checked(rows: object) -> Iterator[Chunk]:
     """Draw rows, or those of a file of CSV, and check them: as many at a time as one COPY sends.
 
     No COPY is under way meanwhile: what makes the rows may use the same connection.
     """
+    if hasattr(rows, "__arrow_c_stream__"):
+        return _of_frame(rows)
     if hasattr(rows, "read"):
         rows = csvfile.memberships(cast("Any", rows))
     if isinstance(rows, str | bytes | bytearray | Mapping) or not isinstance(rows, Iterable):
-        raise InvalidValue("rows", "a collection of memberships, or a binary file, is needed")
+        raise InvalidValue("rows", "a collection of memberships, a frame, or a binary file, is needed")
     return _checked(iter(cast("Iterable[object]", rows)))
+
+
+def _of_frame(frame: object) -> Iterator[Chunk]:
+    try:
+        from useraim.relation import arrow
+    except ImportError as error:
+        raise InvalidValue("rows", "to read a frame pyarrow is needed: useraim[arrow]") from error
+    return arrow.chunks(frame, _MOST)
 
 
 async def checked_async(rows: object) -> AsyncGenerator[Chunk, None]:
@@ -199,16 +203,17 @@ def _checked(rows: Iterator[object]) -> Iterator[Chunk]:
 
 def _chunk(rows: Sequence[object], before: int) -> Chunk:
     ids, attributes = incoming.columns(rows, incoming.packed_ids, before)
-
-    def pack(encoding: str) -> Iterator[Iterable[bytes]]:
-        yield from ids
-        for name in ATTRIBUTES:
-            yield _pack(ATTRIBUTES[name].type, attributes[name], encoding) if name in attributes else _NULLS
-
-    return Chunk(len(rows), pack)
+    kinds = [(attribute.type, attributes.get(name)) for name, attribute in ATTRIBUTES.items()]
+    return Chunk(len(rows), [*(partial(_as_it_is, column) for column in ids), *(partial(_pack, *one) for one in kinds)])
 
 
-def _pack(kind: str, column: Sequence[Any], encoding: str) -> Iterable[bytes]:
+def _as_it_is(column: Iterable[bytes], _: str) -> Iterable[bytes]:
+    return column
+
+
+def _pack(kind: str, column: Sequence[Any] | None, encoding: str) -> Iterable[bytes]:
+    if not column:
+        return _NULLS
     if kind == "timestamptz":
         return map(pack_time, column)
     once = {value: _PACK[kind](value, encoding) for value in set(column)}
@@ -218,5 +223,5 @@ def _pack(kind: str, column: Sequence[Any], encoding: str) -> Iterable[bytes]:
 def packed(chunk: Chunk, before: int, encoding: str) -> bytes:
     """Pack rows as the binary format of COPY has them, numbered from `before` on."""
     numbers = map(_NUMBER.pack, repeat(_FIELDS), repeat(8), range(before, before + chunk.size))
-    rows = chain.from_iterable(zip(numbers, *chunk.columns(encoding), strict=False))
+    rows = chain.from_iterable(zip(numbers, *(pack(encoding) for pack in chunk.columns), strict=False))
     return b"".join(chain((_SIGNATURE,), rows, (_END,)))
