@@ -117,7 +117,7 @@ _TAKE: Final[Mapping[Any, _Take]] = {
 }
 
 
-def _of_any(row: object) -> tuple[object, ...]:
+def _of_any(row: Any) -> tuple[object, ...]:
     for kind, take in _TAKE.items():
         if isinstance(row, kind):
             return take(row)

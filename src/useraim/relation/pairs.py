@@ -22,6 +22,7 @@ from useraim.relation.attributes import Shape
 from useraim.relation.declaration import columns as columns_of
 from useraim.relation.incoming import Incoming
 from useraim.relation.tables import AIMS, USER_AIMS, USERS
+from useraim.validate import Unset
 from useraim.values import AimRef, NewUserAim, Pair, Texts, UserAim, UserRef
 
 PairRef: TypeAlias = tuple[UserRef, AimRef]
@@ -29,9 +30,9 @@ Row: TypeAlias = (
     NewUserAim
     | UserAim
     | PairRef
-    | tuple[UserRef, AimRef, str]
-    | tuple[UserRef, AimRef, str, Texts]
-    | tuple[UserRef, AimRef, str, Texts, datetime]
+    | tuple[UserRef, AimRef, str | Unset]
+    | tuple[UserRef, AimRef, str | Unset, Texts | Unset]
+    | tuple[UserRef, AimRef, str | Unset, Texts | Unset, datetime | Unset]
     | Mapping[str, object]
 )
 """A membership to write: tuples and mappings give the fields of `NewUserAim`, in its order or by name."""

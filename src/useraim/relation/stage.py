@@ -171,8 +171,8 @@ def checked(rows: object) -> Iterator[Chunk]:
 def _of_frame(frame: object) -> Iterator[Chunk]:
     try:
         from useraim.relation import arrow
-    except ImportError as error:
-        raise InvalidValue("rows", "to read a frame pyarrow is needed: useraim[arrow]") from error
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("frames need pyarrow: pip install 'useraim[arrow]'", name=error.name) from error
     return arrow.chunks(frame, _MOST)
 
 
