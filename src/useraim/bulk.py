@@ -87,7 +87,7 @@ def load(
     on_broken: OnBroken = "error",
     progress: Callable[[int], object] | None = None,
 ) -> Any:
-    """Write any number of memberships from any iterable, or from a CSV file as `dump` writes it, all or nothing.
+    """Write any number of memberships from any iterable, a frame, or a CSV file as `dump` writes it, all or nothing.
 
     Memory is bounded. Of rows with the same pair the first counts. `on_match` as in `user_aims.put_many`. Users and
     aims that do not exist raise `BrokenReference` naming all of them; with `on_broken="skip"` the rows that name them

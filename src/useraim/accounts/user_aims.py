@@ -151,7 +151,8 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
 
     `on_match` says what happens to pairs that are linked: ignore leaves them alone, update takes the attributes
     given, error raises `AlreadyExists` naming all. A pair given twice counts once, with its first row's attributes.
-    Raises `BrokenReference` naming all users and aims that do not exist.
+    Raises `BrokenReference` naming all users and aims that do not exist. Tuples and mappings
+    give the fields of `NewUserAim`, in its order or by name.
     """
     validate.choice(on_match, "on_match", ON_MATCH)
     given = validate.collection(rows, "rows")

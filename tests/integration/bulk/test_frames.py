@@ -1,4 +1,4 @@
-"""Frames of Arrow as rows: of every type that a column may have, written as the values with the same fields would be."""
+"""Frames of Arrow as rows: whatever type a column has, written as the values with the same fields would be."""
 
 import subprocess
 import sys

@@ -222,19 +222,19 @@ def memberships(draw: Any) -> list[Fields]:
 def test_any_rows_of_any_kind_are_written_as_the_values(conn: Conn, rows: list[Fields], kind: str) -> None:
     people = users.create_many(conn, [NewUser(f"{n}@b", "A") for n in range(2)])
     goals = aims.create_many(conn, [NewAim("T") for _ in range(3)])
-    whole: list[Fields] = [
-        {"user_id": people[row["place"] % 2].id, "aim_id": goals[row["place"] // 2].id, **row} for row in rows
-    ]
-    whole = [{name: row[name] for name in FIELDS if name in row} for row in whole]
-    writes: list[Any] = [
-        lambda given: bulk.load(conn, given, on_match="update"),
-        lambda given: user_aims.put_many(conn, given, on_match="update"),
-    ]
+    pairs: list[Any] = [(person.id, goal.id) for person in people for goal in goals]
+    whole: list[Fields] = []
+    for row in rows:
+        user, aim = pairs[row["place"]]
+        whole.append({"user_id": user, "aim_id": aim, **{name: row[name] for name in NAMES if name in row}})
     found: list[list[UserAim]] = []
-    for write in writes:
-        for make in (as_value, KINDS[kind]):
-            with conn.transaction(force_rollback=True):
-                write([make(row) for row in whole])
-                found.append(user_aims.page(conn, limit=1_000).items)
+    for make in (as_value, KINDS[kind]):
+        made: list[Any] = [make(row) for row in whole]
+        with conn.transaction(force_rollback=True):
+            bulk.load(conn, made, on_match="update")
+            found.append(user_aims.page(conn, limit=1_000).items)
+        with conn.transaction(force_rollback=True):
+            user_aims.put_many(conn, made, on_match="update")
+            found.append(user_aims.page(conn, limit=1_000).items)
     assert found == [found[0]] * 4
     conn.rollback()
