@@ -3,6 +3,7 @@
 import io
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, NamedTuple
 
 import psycopg
@@ -180,6 +181,34 @@ def put_many_to_a_link(at: Route, value: Any) -> None:
     at.call(user_aims.put_many, [at.row(value)], on_match="update")
 
 
+def plain_rows(at: Route, value: Any) -> Iterator[Any]:
+    """The pair with every attribute, as a tuple and by name."""
+    user, aim = at.pair
+    others = at.others(value)
+    yield (user, aim, *(others[name] for name in ATTRIBUTES))
+    yield {"aim_id": aim, **at.given(value), "user_id": str(user.id)}
+
+
+def put_many_of_plain_rows(at: Route, value: Any) -> None:
+    for row in plain_rows(at, value):
+        at.call(user_aims.delete, *at.pair)
+        at.call(user_aims.put_many, [row])
+        assert at.stored() == value
+
+
+def bulk_load_of_plain_rows(at: Route, value: Any) -> None:
+    for row in plain_rows(at, value):
+        at.call(user_aims.delete, *at.pair)
+        at.load([row])
+        assert at.stored() == value
+
+
+def bulk_load_of_a_frame(at: Route, value: Any) -> None:
+    user, aim = at.pair
+    table: Any = import_module("pyarrow").table
+    at.load(table({at.name: [value], "user_id": [str(user.id)], "aim_id": [aim.id.bytes]}))
+
+
 def bulk_load(at: Route, value: Any) -> None:
     at.load([at.row(value)])
 
@@ -243,6 +272,9 @@ WRITES: list[Callable[[Route, Any], None]] = [
     put_many,
     put_many_of_a_membership,
     put_many_to_a_link,
+    put_many_of_plain_rows,
+    bulk_load_of_plain_rows,
+    bulk_load_of_a_frame,
     bulk_load,
     bulk_load_of_many,
     bulk_load_to_a_link,
