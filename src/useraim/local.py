@@ -48,8 +48,8 @@ def postgres(
 
     With `path` its data stays there for the next time; without, all of it vanishes at the end, also on an exception,
     and when this process is killed. `bindir` is the folder of `initdb` to use, else that of the data's version, else
-    the newest that `binaries` finds. `config` are settings of the server, as in postgresql.conf. Root cannot run a server:
-    the commands are then run as an unprivileged account.
+    the newest that `binaries` finds. `config` is as in postgresql.conf. Root cannot run a server: the commands are then
+    run as an unprivileged account.
     """
     with tempfile.TemporaryDirectory(prefix="useraim-", ignore_cleanup_errors=True) as scratch, _socket() as socket:
         data = Path(path).absolute() if path else Path(scratch, "data")

@@ -45,7 +45,9 @@ def address(conninfo: str) -> dict[str, Any]:
     with suppress(psycopg.ProgrammingError):
         parts = conninfo_to_dict(conninfo)
     if parts is None or ("://" in conninfo and _misread(parts)):
-        raise InvalidValue("conninfo", "libpq cannot read it; in a URI, @ : / % of a name or password are written as %40 …")
+        raise InvalidValue(
+            "conninfo", "libpq cannot read it; in a URI, @ : / % of a name or password are written as %40 …"
+        )
     return {**parts, "target_session_attrs": "read-write"}
 
 
@@ -62,7 +64,7 @@ def turn(parts: Mapping[str, Any]) -> Generator[Any, None, None]:
         with suppress(psycopg.errors.InvalidParameterValue):  # where the server's system cannot tell
             # Without it what a killed process has begun goes on, and keeps the lock, until it is done.
             backend.connection.execute("SET client_connection_check_interval = '1s'")
-        # An index build that waits for older transactions holds up nobody. Each migration says how long it waits itself.
+        # An index build that waits for older transactions holds up nobody. What does says itself how long it waits.
         backend.connection.execute("SET lock_timeout = 0")
         _take_turn(backend.connection)
         if not _found(backend.connection, "SELECT WHERE to_regclass('yoyo_lock') IS NOT NULL"):
@@ -142,8 +144,9 @@ def _move_one(backend: Any, migration: Any, direction: str, checksums: Mapping[s
                 conn.execute(one)
             _mark(backend, migration, direction, checksums.get(migration.id) if direction == "apply" else None)
 
-    for do in (*(partial(conn.execute, one) for one in alone), finish):
-        _until_there_is_room(conn, migration.id, do)
+    for one in alone:
+        _until_there_is_room(conn, migration.id, partial(conn.execute, one))
+    _until_there_is_room(conn, migration.id, finish)
     return str(migration.id)
 
 
@@ -155,7 +158,7 @@ def _statements(migration: Any, direction: str) -> list[str]:
 
 
 def _until_there_is_room(conn: Connection[Any], name: str, do: Callable[[], object]) -> None:
-    """Do what needs the lock of a table, again and again: it is waited for a moment only, as all others queue behind it."""
+    """Do what needs the lock of a table, again and again: waited for briefly, as all others queue behind it."""
     end = time.monotonic() + _PATIENCE
     while True:
         try:
