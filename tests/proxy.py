@@ -83,6 +83,7 @@ class Wire:
                         answered.clear()
                         self.at_turn()
                 target.sendall(piece)
+        with suppress(OSError):  # also after a reset: whoever was killed had not read everything
             target.shutdown(socket.SHUT_WR)
 
 
