@@ -50,7 +50,7 @@ def yoyo(conninfo: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def deadline(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that hangs is a test that fails, and the next ones run."""
     is_long = request.node.get_closest_marker("soak") is not None  # pyright: ignore[reportUnknownMemberType]
-    with within(7_200 if is_long else 300, request.node.nodeid):
+    with within(7_200 if is_long else 60 if engines.NAME else 300, request.node.nodeid):
         yield
 
 

@@ -15,7 +15,7 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.engines import exceptions
-from tests.engines.pooler import pooler
+from tests.engines.pgbouncer import pooler
 from tests.engines.replica import primary
 
 Name: TypeAlias = Literal["", "pooler", "tracking-pooler", "replica"]

@@ -43,7 +43,9 @@ query_wait_timeout = 30
 
 def program() -> tuple[str, tuple[int, ...]]:
     """Find the program and its version, or end the tests with what is missing."""
-    path = shutil.which(os.environ.get("PGBOUNCER") or "pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    path = shutil.which(
+        os.environ.get("PGBOUNCER") or "pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin"
+    )
     if path is None:
         raise pytest.UsageError(MISSING)
     told = subprocess.run([path, "--version"], capture_output=True, text=True, check=True).stdout
@@ -87,7 +89,7 @@ def owner(host: str) -> int | None:
 def await_first(conninfo: str, log: Path) -> None:
     end = time.monotonic() + 20
     while True:
-        with suppress(psycopg.OperationalError), psycopg.connect(conninfo):
+        with suppress(psycopg.OperationalError), psycopg.connect(conninfo, connect_timeout=2):
             return
         assert time.monotonic() < end, f"PgBouncer lets nobody in: {log.read_text() if log.exists() else 'no log'}"
         time.sleep(0.05)
