@@ -27,8 +27,8 @@ from useraim.values import Aim, NewAim, NewUser, User
 ROOT = Path(__file__).parent.parent
 CLEAN = (
     "DROP TABLE IF EXISTS team_users, teams",
-    "DROP FUNCTION IF EXISTS hold_teams_of_user, hold_links_of_team, lock_teams_of_user, lock_links_of_team, lock_teams,"
-    " lock_team",
+    "DROP FUNCTION IF EXISTS hold_teams_of_user, hold_links_of_team, lock_teams_of_user",
+    "DROP FUNCTION IF EXISTS lock_links_of_team, lock_teams, lock_team",
     "TRUNCATE users, aims, user_aims",
 )
 """Undoes what tests leave that commit, those of examples/teams among them."""

@@ -17,10 +17,18 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.worlds import World
 from useraim import local
 
-READS = frozenset(
-    "get find find_by_email find_many exists page pages count count_by_role similar suggest_aims of load has common"
-    " version stream".split()
-)
+READS = {
+    "get",
+    "find",
+    "find_by_email",
+    "find_many",
+    "exists",
+    "page",
+    "pages",
+    "count",
+    "count_by_role",
+    "similar",
+} | {*("suggest_aims", "of", "load", "has", "common", "version", "stream")}
 """By name, the operations that change nothing. All others are writes."""
 MISSING = "no pg_basebackup beside {}: a replica is made by it (Debian: apt-get install postgresql-client)"
 WRITTEN = "SELECT pg_current_wal_insert_lsn()::text"
@@ -105,9 +113,9 @@ def beside(conninfo: str, kind: str, runner: asyncio.Runner) -> Generator[Beside
         await_replay(World(second, runner), place)
     addresses = (conninfo, standby_of(conninfo))
     if kind == "sync":
-        with psycopg.connect(addresses[0], autocommit=True) as first:
-            with psycopg.connect(addresses[1], autocommit=True) as second:
-                yield Beside(first, second, runner)
+        first, second = (psycopg.connect(one, autocommit=True) for one in addresses)
+        with first, second:
+            yield Beside(first, second, runner)
     else:
         opened = [runner.run(psycopg.AsyncConnection.connect(one, autocommit=True)) for one in addresses]
         yield Beside(opened[0], opened[1], runner)

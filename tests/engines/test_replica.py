@@ -120,9 +120,8 @@ def test_migrations_find_the_primary_themselves(pair: Pair, turned: bool) -> Non
     last = list(schema.checksums())[-1]
     assert schema.rollback(conninfo, to=list(schema.checksums())[-2]) == (last,)
     assert schema.apply(conninfo) == (last,)
-    with psycopg.connect(pair.standby) as conn, pytest.raises(psycopg.OperationalError, match="read-only"):
-        schema.apply(make_conninfo(pair.standby))
-        assert conn
+    with pytest.raises(psycopg.OperationalError, match="read-only"):
+        schema.apply(pair.standby)
 
 
 def test_whoever_waits_for_the_replay_reads_what_was_written(pair: Pair) -> None:
