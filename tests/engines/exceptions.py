@@ -22,8 +22,28 @@ REPLICA = {
     "test_a_new_user_is_stored_as_given": OWN_TIME,
     "test_stays_in_the_callers_transaction": WITHIN,
 }
-NOT_RUN: Exceptions = {"pooler": {**DIRECT}, "tracking-pooler": {**DIRECT}, "replica": {**DIRECT, **REPLICA}}
-FAIL: Exceptions = {}
+PREPARES = "prepares statements on purpose, which this pooler loses: its connections have prepare_threshold=None"
+OPTIONS = "PgBouncer takes no options= in a conninfo: settings go by SET LOCAL, or `scoped`"
+BACKEND = "asks for, or ends, the session by the number that the connection was given: behind PgBouncer it is another's"
+SESSION = {"test_scoped": OPTIONS, "the backend is killed": BACKEND, "test_a_failure_behind_a_lock": BACKEND,
+           "test_a_connection_busy_with_the_statement_of_another": BACKEND}  # fmt: skip
+LOSING = {
+    r"interruptions.*[-\[][05][-\]]": PREPARES,
+    r"\[prepared-": PREPARES,
+    "test_in_a_pipeline_of_the_callers": PREPARES,
+    "test_preview.py::test_it_is_one_round_trip": PREPARES,
+    "integration/test_prepared": PREPARES,
+}
+NOT_RUN: Exceptions = {
+    "pooler": {**DIRECT, **SESSION, **LOSING},
+    "tracking-pooler": {**DIRECT, **SESSION},
+    "replica": {**DIRECT, **REPLICA},
+}
+REFUSED = {
+    "test_settings_do_not_matter_and_stay.*options": OPTIONS,
+    "test_names_are_found_by_the_callers_search_path": OPTIONS,
+}
+FAIL: Exceptions = {"pooler": REFUSED, "tracking-pooler": REFUSED}
 
 
 def reason(exceptions: Exceptions, engine: str, test: str) -> str | None:
