@@ -25,7 +25,8 @@ REPLICA = {
 PREPARES = "prepares statements on purpose, which this pooler loses: its connections have prepare_threshold=None"
 OPTIONS = "PgBouncer takes no options= in a conninfo: settings go by SET LOCAL, or `scoped`"
 BACKEND = "asks for, or ends, the session by the number that the connection was given: behind PgBouncer it is another's"
-SESSION = {"test_scoped": OPTIONS, "the backend is killed": BACKEND, "test_a_failure_behind_a_lock": BACKEND,
+SET = "a plain SET is another caller's in the next moment"
+SESSION = {"test_scoped": OPTIONS, "the backend is killed": BACKEND, "test_a_failure_behind_a_lock": SET,
            "test_a_connection_busy_with_the_statement_of_another": BACKEND}  # fmt: skip
 LOSING = {
     r"interruptions.*[-\[][05][-\]]": PREPARES,
