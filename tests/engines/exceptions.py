@@ -26,14 +26,21 @@ PREPARES = "prepares statements on purpose, which this pooler loses: its connect
 OPTIONS = "PgBouncer takes no options= in a conninfo: settings go by SET LOCAL, or `scoped`"
 BACKEND = "asks for, or ends, the session by the number that the connection was given: behind PgBouncer it is another's"
 SET = "a plain SET is another caller's in the next moment"
-SESSION = {"test_scoped": OPTIONS, "the backend is killed": BACKEND, "test_a_failure_behind_a_lock": SET,
-           "test_a_connection_busy_with_the_statement_of_another": BACKEND}  # fmt: skip
+SESSION = {
+    "test_scoped": OPTIONS,
+    "the backend is killed": BACKEND,
+    "test_a_connection_busy_with_the_statement_of_another": BACKEND,
+    "test_an_error_of_a_race_that_work_caught": BACKEND,
+    "test_a_failure_behind_a_lock": SET,
+    "test_each_try_runs_with_the_settings_of_the_session": SET,
+    "test_a_pool_looks_for_another_server_when_its_own_has": SET,
+    "integration/test_prepared": "looks at the prepared statements of its session, which has others or under other names",
+}
 LOSING = {
     r"interruptions.*[-\[][05][-\]]": PREPARES,
     r"\[prepared-": PREPARES,
     "test_in_a_pipeline_of_the_callers": PREPARES,
     "test_preview.py::test_it_is_one_round_trip": PREPARES,
-    "integration/test_prepared": PREPARES,
 }
 NOT_RUN: Exceptions = {
     "pooler": {**DIRECT, **SESSION, **LOSING},
