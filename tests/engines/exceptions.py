@@ -34,7 +34,7 @@ SESSION = {
     "test_a_failure_behind_a_lock": SET,
     "test_each_try_runs_with_the_settings_of_the_session": SET,
     "test_a_pool_looks_for_another_server_when_its_own_has": SET,
-    "integration/test_prepared": "looks at the prepared statements of its session, which has others or under other names",
+    "integration/test_prepared": "looks at its session's prepared statements, which have other names there",
 }
 LOSING = {
     r"interruptions.*[-\[][05][-\]]": PREPARES,
