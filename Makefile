@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation soak clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation soak test-pooler test-replica clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,16 @@ isolation: install  ## a million operations in transactions, checked for anomali
 
 soak: install  ## long races and property runs (many minutes)
 	$(BIN)/python -m pytest -m soak
+
+# What goes to sessions by itself (migrations) or starts servers is not run there: tests/engines/exceptions.py names it.
+OPERATIONS := $(BIN)/python -m pytest $(AT_ONCE) tests/integration
+
+test-pooler: install  ## the operations through PgBouncer in transaction mode, PGBOUNCER=/path names it (many minutes)
+	USERAIM_ENGINE=pooler $(OPERATIONS)
+	USERAIM_ENGINE=tracking-pooler $(OPERATIONS)
+
+test-replica: install  ## the operations with all reads on a hot standby (many minutes)
+	USERAIM_ENGINE=replica $(OPERATIONS)
 
 check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at
 	$(PYTHON) -m venv $(VENV)-next

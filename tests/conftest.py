@@ -6,8 +6,8 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,22 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests import engines
 from tests.deadline import within
 from tests.ends import ENDS, End
+from tests.engines.replica import beside
 from tests.worlds import World
 from useraim import aims, local, users
 from useraim.values import Aim, NewAim, NewUser, User
 
 ROOT = Path(__file__).parent.parent
+CLEAN = (
+    "DROP TABLE IF EXISTS team_users, teams",
+    "DROP FUNCTION IF EXISTS hold_teams_of_user, hold_links_of_team, lock_teams_of_user",
+    "DROP FUNCTION IF EXISTS lock_links_of_team, lock_teams, lock_team",
+    "TRUNCATE users, aims, user_aims",
+)
+"""Undoes what tests leave that commit, those of examples/teams among them."""
 TEMPLATE = f"useraim_test_{os.getpid()}"
 
 
@@ -41,13 +50,23 @@ def yoyo(conninfo: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def deadline(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that hangs is a test that fails, and the next ones run."""
     is_long = request.node.get_closest_marker("soak") is not None  # pyright: ignore[reportUnknownMemberType]
-    with within(7_200 if is_long else 300, request.node.nodeid):
+    with within(7_200 if is_long else 60 if engines.NAME else 300, request.node.nodeid):
         yield
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    engines.choose(config, items)
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The conninfo of a database from which others can be created."""
+    with engines.server(plain_server) as conninfo:
+        yield conninfo
+
+
+@contextmanager
+def plain_server() -> Generator[str, None, None]:
     if any(name.startswith("PG") and name in {"PGHOST", "PGSERVICE", "PGDATABASE"} for name in os.environ):
         with psycopg.connect("") as conn:
             password = {"password": conn.info.password} if conn.info.password else {}
@@ -71,7 +90,14 @@ def template(server: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def create_database(server: str, template: str) -> Iterator[Callable[[], str]]:
+def address(server: str) -> Iterator[engines.Address]:
+    """What leads from a database of the server to the way that tests take to it."""
+    with engines.between(server) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def create_database(server: str, template: str, address: engines.Address) -> Iterator[Callable[[], str]]:
     """Makes further migrated databases, and drops them at the end."""
     numbers = count()
     names: list[str] = []
@@ -81,7 +107,7 @@ def create_database(server: str, template: str) -> Iterator[Callable[[], str]]:
             name = f"{template}_{next(numbers)}"
             admin.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
             names.append(name)
-            return make_conninfo(server, dbname=name)
+            return address(make_conninfo(server, dbname=name))
 
         yield create
         for name in names:
@@ -122,6 +148,12 @@ def async_connection(shared: str, runner: asyncio.Runner) -> Iterator[psycopg.As
 @pytest.fixture(params=["sync", "async"])
 def call(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[World]:
     """Calls operations in a transaction that is rolled back."""
+    if engines.NAME == "replica":
+        with beside(request.getfixturevalue("shared"), request.param, runner) as split:
+            yield split
+            for one in CLEAN:
+                split.execute(one)
+        return
     world = World(request.getfixturevalue(f"{request.param}_connection"), runner)
     with ExitStack() as stack:
         stack.callback(_rollback, world)
@@ -131,7 +163,10 @@ def call(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[Wor
 @pytest.fixture(params=["sync", "async"])
 def committed(request: pytest.FixtureRequest, runner: asyncio.Runner, database: str) -> Iterator[World]:
     """Calls operations on an autocommit connection to a database of its own."""
-    if request.param == "sync":
+    if engines.NAME == "replica":
+        with beside(database, request.param, runner) as split:
+            yield split
+    elif request.param == "sync":
         with psycopg.connect(database, autocommit=True) as conn:
             yield World(conn, runner)
     else:
