@@ -1,0 +1,12 @@
+DO $$
+DECLARE
+    one regprocedure;
+BEGIN
+    FOR one IN
+        SELECT oid FROM pg_catalog.pg_proc
+        WHERE pronamespace = current_schema()::regnamespace AND proname ~ '^useraim_(lock|hold)_'
+    LOOP
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s RESET search_path', one);
+    END LOOP;
+END
+$$;
