@@ -1,4 +1,4 @@
-"""`python -m tests.security [calls]`: random calls of many tenants, on a direct connection and through PgBouncer."""
+"""`python -m tests.security [calls [seed]]`: random calls of many tenants, direct and through PgBouncer."""
 
 import sys
 import time
@@ -25,7 +25,7 @@ def report(way: str, judge: Judge, seconds: float, owner: psycopg.Connection[Any
     return len(found)
 
 
-def main(calls: int) -> int:
+def main(calls: int = 500_000, seed: int = 0) -> int:
     with local.postgres() as server, psycopg.connect(server, autocommit=True) as admin:
         admin.execute("CREATE DATABASE separated")
         database = make_conninfo(server, dbname="separated")
@@ -37,15 +37,15 @@ def main(calls: int) -> int:
             with psycopg.connect(as_role(database, WRITER), autocommit=True) as conn:
                 fill(Session("sync", None, conn, False))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
             start = time.monotonic()
-            found = report("direct", storms(as_role(database, WRITER), calls), time.monotonic() - start, owner)
+            found = report("direct", storms(as_role(database, WRITER), calls, seed), time.monotonic() - start, owner)
             if not program():
                 print("through PgBouncer: there is none here")
                 return found
             with pooled(database, WRITER) as conninfo:
                 start = time.monotonic()
-                judge = storms(conninfo, calls, prepare_threshold=None)
+                judge = storms(conninfo, calls, seed, prepare_threshold=None)
             return found + report("through PgBouncer", judge, time.monotonic() - start, owner)
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000) > 0)
+    sys.exit(main(*map(int, sys.argv[1:])) > 0)

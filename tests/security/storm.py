@@ -48,7 +48,7 @@ def storm(session: Session, calls: int, seed: int, judge: Judge) -> None:
                 _judged(session, caller, [call], judge)
 
 
-def storms(conninfo: str, calls: int, threads: int = 4, **settings: Any) -> Judge:
+def storms(conninfo: str, calls: int, seed: int = 0, threads: int = 4, **settings: Any) -> Judge:
     """Make calls from several threads over a pool of fewer connections, so that these change hands between tenants."""
     judges = [Judge() for _ in range(threads)]
     failures: list[BaseException] = []
@@ -57,7 +57,7 @@ def storms(conninfo: str, calls: int, threads: int = 4, **settings: Any) -> Judg
 
         def work(number: int, judge: Judge) -> None:
             try:
-                storm(session, calls // threads, number, judge)
+                storm(session, calls // threads, seed + number, judge)
             except BaseException as error:
                 failures.append(error)
 
