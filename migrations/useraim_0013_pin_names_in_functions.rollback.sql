@@ -4,7 +4,8 @@ DECLARE
 BEGIN
     FOR one IN
         SELECT oid FROM pg_catalog.pg_proc
-        WHERE pronamespace = current_schema()::regnamespace AND proname ~ '^useraim_(lock|hold)_'
+        WHERE pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema())
+            AND proname ~ '^useraim_(lock|hold)_'
     LOOP
         EXECUTE pg_catalog.format('ALTER FUNCTION %s RESET search_path', one);
     END LOOP;

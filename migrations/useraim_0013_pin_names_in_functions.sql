@@ -8,7 +8,8 @@ DECLARE
 BEGIN
     FOR one IN
         SELECT oid FROM pg_catalog.pg_proc
-        WHERE pronamespace = current_schema()::regnamespace AND proname ~ '^useraim_(lock|hold)_'
+        WHERE pronamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = current_schema())
+            AND proname ~ '^useraim_(lock|hold)_'
     LOOP
         EXECUTE pg_catalog.format('ALTER FUNCTION %s SET search_path = pg_catalog, %I, pg_temp', one, current_schema());
     END LOOP;

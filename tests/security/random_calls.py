@@ -144,6 +144,7 @@ def _relation(end: Any, one: Any, far: Any, new: Any, edit: Any) -> list[Make]:
         lambda c: end.update.call(one(c), [far(c)], role=c.text(), must=rule(c)),
         lambda c: end.create.call(one(c), [new(c)], must=rule(c)),
         lambda c: end.direct_control.call(one(c), c.random.choice([[far(c)], [new(c)], [edit(c)]]), must=rule(c)),
+        lambda c: end.direct_control.call(one(c), [], if_version=c.text()),
         lambda c: end.of.call(one(c), link=c.filter(), limit=5 if c.flip() else None),
         lambda c: end.load.call(c.some(lambda: one(c)), link=c.filter()),
         lambda c: end.page.call(one(c), link=c.filter(), limit=3),
