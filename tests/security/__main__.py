@@ -21,7 +21,9 @@ def report(way: str, judge: Judge, seconds: float, owner: psycopg.Connection[Any
     found = judge.verdict() + [str(row) for row in strays(owner)]
     print(*found[:20], sep="\n", end="\n" if found else "")
     answered = judge.calls - judge.refused
-    print(f"{way}: {judge.calls:,} calls ({answered:,} answered), {len(found)} foreign rows, {seconds:.0f} s", flush=True)
+    print(
+        f"{way}: {judge.calls:,} calls ({answered:,} answered), {len(found)} foreign rows, {seconds:.0f} s", flush=True
+    )
     return len(found)
 
 
