@@ -1,4 +1,4 @@
-"""A PgBouncer in front of a database, in transaction mode: each transaction of a client has whatever session is free."""
+"""A PgBouncer in front of a database, in transaction mode: a client has another session for each transaction."""
 
 import getpass
 import os

@@ -87,6 +87,12 @@ class Caller:
     def new_aim(self) -> NewAim:
         return NewAim(self.text(), self.text(), self.own_aim())
 
+    def edit_user(self) -> EditUser:
+        return EditUser(self.user(), name=self.text())
+
+    def edit_aim(self) -> EditAim:
+        return EditAim(self.aim(), title=self.text())
+
     def link(self, one: Callable[[], Any]) -> Any:
         return Link(one(), role=self.text(), permissions=[self.text()]) if self.flip() else one()
 
@@ -160,8 +166,8 @@ def _relation(end: Any, one: Any, far: Any, new: Any, edit: Any) -> list[Make]:
 CALLS: list[Make] = [
     *_records(users, Caller.user, Caller.aim, Caller.own_user),
     *_records(aims, Caller.aim, Caller.user, Caller.own_aim),
-    *_relation(users.aims, Caller.user, Caller.aim, Caller.new_aim, lambda c: EditAim(c.aim(), title=c.text())),
-    *_relation(aims.users, Caller.aim, Caller.user, Caller.new_user, lambda c: EditUser(c.user(), name=c.text())),
+    *_relation(users.aims, Caller.user, Caller.aim, Caller.new_aim, Caller.edit_aim),
+    *_relation(aims.users, Caller.aim, Caller.user, Caller.new_user, Caller.edit_user),
     lambda c: users.create.call(email=c.email(), name=c.text(), id=c.own_user()),
     lambda c: users.create_many.call([c.new_user()]),
     lambda c: users.create_many.call([c.new_user()]),

@@ -5,11 +5,12 @@ tables that they mean are those of the caller's search_path, by design; the func
 beside them, whatever the session has.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 import pytest
+from psycopg.conninfo import make_conninfo
 
 from tests.deadline import within
 from useraim import NewAim, NewUser, aims, schema, users
@@ -88,7 +89,7 @@ def test_every_function_of_the_migrations_is_tried_and_knows_where_to_look(other
 def test_the_functions_of_another_schema_know_theirs(database: str) -> None:
     with psycopg.connect(database, autocommit=True) as conn:
         conn.execute('CREATE SCHEMA "Other one"')
-        schema.apply(psycopg.conninfo.make_conninfo(database, options='-c search_path="Other\\ one"'))
+        schema.apply(make_conninfo(database, options='-c search_path="Other\\ one"'))
         found = conn.execute("SELECT DISTINCT proconfig[1], proconfig[2] FROM pg_proc WHERE prosrc ~ 'user_aims' AND"
                              " pronamespace = '\"Other one\"'::regnamespace").fetchall()  # fmt: skip
     assert found
@@ -104,7 +105,7 @@ def test_a_temporary_table_hides_ours_from_the_session_that_made_it_and_from_no_
 
 
 def test_who_wants_ours_whatever_the_session_has_says_so_in_the_search_path(
-    misled: psycopg.Connection[Any], create_database: Callable[[], str]
+    misled: psycopg.Connection[Any],
 ) -> None:
     misled.execute("SET search_path = public, pg_temp")
     assert users.count(misled) == 1

@@ -164,7 +164,7 @@ def test_an_owner_who_may_not_create_roles_gives_rights_to_those_of_an_administr
 
 def test_psql_ends_with_a_status_of_failure_where_a_table_is_missing(database: str) -> None:
     """Nothing of it is kept."""
-    steps = ["-c", "BEGIN", "-f", files.folder("sql") / "roles.sql", "-c", "ROLLBACK"]
+    steps = ["-c", "BEGIN", "-f", str(files.folder("sql") / "roles.sql"), "-c", "ROLLBACK"]
     assert psql(database, *steps).returncode == 0
     with psycopg.connect(database) as conn:
         conn.execute("DROP TABLE user_aims")

@@ -17,12 +17,13 @@ from tests.security.judge import Judge
 from tests.security.random_calls import CALLS, Caller, marked
 from tests.security.separated import SETTING, psql, separate
 from tests.security.storm import fill, storm, storms, strays
-from tests.sessions import KINDS, WORLDS, Session, World, session
+from tests.sessions import KINDS, WORLDS, World, session
 from useraim import (
     AlreadyExists,
     BrokenReference,
     NewAim,
     NewUser,
+    Scoped,
     aims,
     bulk,
     preview,
@@ -59,7 +60,7 @@ def program(place: Place) -> Iterator[psycopg.Connection[Any]]:
         yield conn
 
 
-def of(tenant: int, conn: psycopg.Connection[Any]) -> Any:
+def of(tenant: int, conn: psycopg.Connection[Any]) -> Scoped:
     return scoped(conn, {SETTING: str(tenant)})
 
 
@@ -111,9 +112,10 @@ def test_a_tenant_writes_no_row_of_another_one(program: psycopg.Connection[Any])
         "INSERT INTO users (name, email, tenant) VALUES ('x', 'x@example.org', '2')",
         f"UPDATE users SET tenant = '2' WHERE id = '{own.id}'",
     ):
-        with program.transaction(), pytest.raises(InsufficientPrivilege):
+        with program.transaction():
             program.execute(f"SET LOCAL {SETTING} = '1'".encode())
-            program.execute(statement.encode())
+            with pytest.raises(InsufficientPrivilege), program.transaction():
+                program.execute(statement.encode())
     assert users.delete(of(1, program), own)
 
 

@@ -27,7 +27,7 @@ def reached(database: str, trusted: Path) -> Iterator[str]:
     with encrypted(database, trusted) as port:
         yield make_conninfo(
             database, host="localhost", hostaddr="127.0.0.1", port=port, gssencmode="disable",
-            sslmode="verify-full", sslrootcert=trusted,
+            sslmode="verify-full", sslrootcert=str(trusted),
         )  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_operations_run_over_an_encrypted_and_verified_connection(reached: str) 
 
 def test_a_server_that_shows_another_certificate_is_not_spoken_to(reached: str, tmp_path: Path) -> None:
     with pytest.raises(psycopg.OperationalError, match="certificate verify failed"):
-        psycopg.connect(make_conninfo(reached, sslrootcert=certificate(tmp_path, "other")))
+        psycopg.connect(make_conninfo(reached, sslrootcert=str(certificate(tmp_path, "other"))))
     with pytest.raises(psycopg.OperationalError, match="does not match host name"):
         psycopg.connect(make_conninfo(reached, host="elsewhere"))
 
