@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules schedules soak clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules schedules soak tenants clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -68,6 +68,9 @@ schedules: install  ## run every schedule of operations that meet, and write doc
 
 soak: install  ## long races and property runs (many minutes)
 	$(BIN)/python -m pytest -m soak
+
+tenants: install  ## a million random calls of tenants, half through PgBouncer if there is one (many minutes)
+	$(BIN)/python -m tests.security
 
 check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at
 	$(PYTHON) -m venv $(VENV)-next

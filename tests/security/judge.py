@@ -74,10 +74,8 @@ def _found(result: Any) -> Iterator[UUID | str]:
         yield result
     elif isinstance(result, Mapping):
         for key, value in result.items():  # pyright: ignore[reportUnknownVariableType]
-            if not isinstance(value, int) or value:
-                yield from _found(value)
-            if value and not (isinstance(value, Page) and not value.items):
-                yield from _found(key)
+            if value:
+                yield from _found((key, value))
     elif isinstance(result, list | tuple | set | frozenset | Page):
         for one in result:  # pyright: ignore[reportUnknownVariableType]
             yield from _found(one)
