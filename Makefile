@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation soak test-pooler test-replica clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation soak test-pooler test-replica tenants clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -84,6 +84,9 @@ test-pooler: install  ## the operations through PgBouncer in transaction mode, P
 
 test-replica: install  ## the operations with all reads on a hot standby (many minutes)
 	USERAIM_ENGINE=replica $(OPERATIONS)
+
+tenants: install  ## a million random calls of tenants, half through PgBouncer if there is one (many minutes)
+	$(BIN)/python -m tests.security
 
 check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at
 	$(PYTHON) -m venv $(VENV)-next

@@ -4,6 +4,7 @@ database of their own made from a template.
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
@@ -22,6 +23,7 @@ from tests.ends import ENDS, End
 from tests.engines.replica import beside
 from tests.worlds import World
 from useraim import aims, local, users
+from useraim.core import files
 from useraim.values import Aim, NewAim, NewUser, User
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +35,14 @@ CLEAN = (
 )
 """Undoes what tests leave that commit, those of examples/teams among them."""
 TEMPLATE = f"useraim_test_{os.getpid()}"
+READER, WRITER = f"{TEMPLATE}_reader", f"{TEMPLATE}_writer"
+"""The roles of sql/roles.sql, under names of their own: they belong to the whole server."""
+ROLES = (
+    re.sub(r"^\\.*$", "", files.sql("roles.sql"), flags=re.MULTILINE)
+    .replace("useraim_reader", READER)
+    .replace("useraim_writer", WRITER)
+)
+"""That file, without what only psql understands."""
 
 
 def yoyo(conninfo: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -84,9 +94,12 @@ def template(server: str) -> Iterator[str]:
         admin.execute(f"CREATE DATABASE {TEMPLATE}".encode())
         try:
             yoyo(make_conninfo(server, dbname=TEMPLATE), "apply")
+            with psycopg.connect(server, dbname=TEMPLATE) as owner:
+                owner.execute(ROLES.encode())
             yield TEMPLATE
         finally:
             admin.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)".encode())
+            admin.execute(f"DROP ROLE IF EXISTS {READER}, {WRITER}".encode())
 
 
 @pytest.fixture(scope="session")
@@ -132,22 +145,27 @@ def runner() -> Iterator[asyncio.Runner]:
         yield runner
 
 
+def as_role(conninfo: str, role: str) -> str:
+    """The conninfo of sessions that have the rights of this role."""
+    return make_conninfo(conninfo, options=f"-c role={role}")
+
+
 @pytest.fixture(scope="session")
 def sync_connection(shared: str) -> Iterator[psycopg.Connection[Any]]:
-    with psycopg.connect(shared) as conn:
+    with psycopg.connect(as_role(shared, WRITER)) as conn:
         yield conn
 
 
 @pytest.fixture(scope="session")
 def async_connection(shared: str, runner: asyncio.Runner) -> Iterator[psycopg.AsyncConnection[Any]]:
-    conn = runner.run(psycopg.AsyncConnection.connect(shared))
+    conn = runner.run(psycopg.AsyncConnection.connect(as_role(shared, WRITER)))
     yield conn
     runner.run(conn.close())
 
 
 @pytest.fixture(params=["sync", "async"])
 def call(request: pytest.FixtureRequest, runner: asyncio.Runner) -> Iterator[World]:
-    """Calls operations in a transaction that is rolled back."""
+    """Calls operations in a transaction that is rolled back, with the rights of a program that owns nothing."""
     if engines.NAME == "replica":
         with beside(request.getfixturevalue("shared"), request.param, runner) as split:
             yield split
@@ -167,10 +185,10 @@ def committed(request: pytest.FixtureRequest, runner: asyncio.Runner, database: 
         with beside(database, request.param, runner) as split:
             yield split
     elif request.param == "sync":
-        with psycopg.connect(database, autocommit=True) as conn:
+        with psycopg.connect(as_role(database, WRITER), autocommit=True) as conn:
             yield World(conn, runner)
     else:
-        aconn = runner.run(psycopg.AsyncConnection.connect(database, autocommit=True))
+        aconn = runner.run(psycopg.AsyncConnection.connect(as_role(database, WRITER), autocommit=True))
         yield World(aconn, runner)
         runner.run(aconn.close())
 
