@@ -9,7 +9,9 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from psycopg.adapt import PyFormat
+from psycopg.pq import Format
 
+from useraim.core.adapt import UUID_OID
 from useraim.core.pypika import Q, function
 from useraim.core.rows import MakeRow
 from useraim.errors import Error
@@ -42,7 +44,7 @@ class Statement(Generic[Row]):
     Rows are made before a call's `read` sees them. `query` is the SQL as it travels: `$1` in place of `%(id)s`.
     """
 
-    __slots__ = ("_names", "formats", "parameters", "query", "row", "sql")
+    __slots__ = ("_names", "all_ids", "formats", "parameters", "query", "row", "sql")
 
     def __init__(self, name: str, query: Query, row: MakeRow[Row]) -> None:
         self.sql: LiteralString = named(name, query)
@@ -53,6 +55,7 @@ class Statement(Generic[Row]):
         ).encode()
         self.parameters = tuple(numbers)
         self.formats = [PyFormat.AUTO] * len(numbers)
+        self.all_ids = (UUID_OID,) * len(numbers), [Format.BINARY] * len(numbers)
         self._names: dict[tuple[int, ...], bytes] = {}
 
     def name_for(self, types: tuple[int, ...]) -> bytes:
@@ -80,7 +83,7 @@ class Statement(Generic[Row]):
         def read_first(results: list[list[Any]]) -> T:
             return read(results[0])
 
-        return Call(((self, parameters),), read_first, refuses=may_refuse)
+        return Call(((self, parameters),), read_first, _as_it_is, may_refuse)
 
     @property
     def name_and_text(self) -> tuple[str, str]:
@@ -110,6 +113,10 @@ class Ending(Enum):
     UNDONE = "undone"
 
 
+def _as_it_is(error: Error, _: int) -> Error:
+    return error
+
+
 class Call(NamedTuple, Generic[T]):
     """What an operation will send, and `read`, which turns the rows of each statement into the result.
 
@@ -119,7 +126,7 @@ class Call(NamedTuple, Generic[T]):
 
     steps: tuple[Step, ...]
     read: Callable[[list[list[Any]]], T]
-    error: ToError = lambda error, _: error
+    error: ToError = _as_it_is
     refuses: Refuses = True
     ending: Ending | None = None
 
