@@ -7,19 +7,19 @@ Times come back in UTC, whatever the session's time zone; permissions as tuples,
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from struct import Struct
 from typing import Any, Final, cast
-from uuid import UUID, SafeUUID
+from uuid import UUID
 
 import psycopg
 from psycopg.abc import AdaptContext, Buffer
 from psycopg.abc import Loader as LoaderProtocol
 from psycopg.adapt import AdaptersMap, Dumper, Loader
 from psycopg.pq import Format
+from psycopg.types.uuid import UUIDBinaryLoader
 
-UUID_OID: Final = 2950
-_UUID_ARRAY, _TEXT, _TEXT_ARRAY, _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 2951, 25, 1009, 1184, 1185
+_UUID, _UUID_ARRAY, _TEXT, _TEXT_ARRAY, _TIMESTAMPTZ, _TIMESTAMPTZ_ARRAY = 2950, 2951, 25, 1009, 1184, 1185
 _HEAD = Struct("!iiIii")  # dimensions, has NULLs, element's oid, length, lower bound
 _LENGTH = Struct("!i")
 _MICROSECONDS = Struct("!iq")
@@ -49,7 +49,7 @@ class _UuidArrayDumper(Dumper):
     oid = _UUID_ARRAY
 
     def dump(self, obj: UuidArray) -> Buffer:
-        return _array(UUID_OID, len(obj), [b"\0\0\0\x10" + one.int.to_bytes(16) for one in obj])
+        return pack_ids(obj)
 
 
 class _TextArrayDumper(Dumper):
@@ -76,6 +76,24 @@ def _array(oid: int, length: int, elements: Iterable[bytes]) -> bytes:
     # The flag says that NULLs may occur; the server looks at each element's length all the same.
     head = _HEAD.pack(1, 1, oid, length, 1) if length else _HEAD.pack(0, 0, oid, 0, 0)[:12]
     return head + b"".join(elements)
+
+
+def pack_ids(value: UUID | UuidArray) -> bytes:
+    """Pack an id or an array of ids."""
+    if type(value) is UUID:
+        return value.int.to_bytes(16)
+    ids = cast("UuidArray", value)
+    return _array(_UUID, len(ids), [b"\0\0\0\x10" + one.int.to_bytes(16) for one in ids])
+
+
+_IDS: Final = {UUID: _UUID, UuidArray: _UUID_ARRAY}
+
+
+@lru_cache
+def ids_only(kinds: tuple[type, ...]) -> tuple[tuple[int, ...], list[Format]] | None:
+    """Give the types and formats of parameters that are ids or arrays of ids, which most calls have; of others None."""
+    types = tuple(_IDS[kind] for kind in kinds if kind in _IDS)
+    return (types, [Format.BINARY] * len(types)) if len(types) == len(kinds) else None
 
 
 class _Packed(dict[str | None, bytes]):
@@ -153,22 +171,6 @@ class _TextArrayLoader(Loader):
         return self.texts[data]
 
 
-class _UuidLoader(Loader):
-    """Makes UUIDs by their slots: their constructor, and the checks of what is surely right, take twice as long."""
-
-    format = Format.BINARY
-
-    def load(self, data: Buffer) -> UUID:
-        value = _new(UUID)
-        _set_int(value, int.from_bytes(data))
-        _set_is_safe(value, SafeUUID.unknown)
-        return value
-
-
-_new = object.__new__
-_set_int, _set_is_safe = (cast("Any", UUID).__dict__[name].__set__ for name in ("int", "is_safe"))
-
-
 def _encoding(context: AdaptContext | None) -> str:
     if context is None or context.connection is None:
         return "utf-8"
@@ -187,7 +189,7 @@ def _adapters() -> AdaptersMap:
     adapters.register_dumper(UuidArray, _UuidArrayDumper)
     adapters.register_dumper(TextArray, _TextArrayDumper)
     adapters.register_dumper(TimeArray, _TimeArrayDumper)
-    adapters.register_loader("uuid", _UuidLoader)
+    adapters.register_loader("uuid", UUIDBinaryLoader)
     adapters.register_loader(_TEXT_ARRAY, _TextArrayLoader)
     # psycopg's loader is final in its C form, so it cannot be subclassed: it is wrapped by a function in its place.
     _utc_loader.format = Format.BINARY  # type: ignore[attr-defined]

@@ -14,7 +14,6 @@ answers to later statements.
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
-from uuid import UUID
 
 from psycopg import AsyncConnection, Connection, OperationalError
 from psycopg import Error as Failure
@@ -26,7 +25,7 @@ from psycopg.generators import execute, fetch_many, send
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from useraim.core.adapt import ADAPTERS, Context
+from useraim.core.adapt import ADAPTERS, Context, ids_only, pack_ids
 from useraim.core.statement import Parameters, Statement, Step, ToError
 from useraim.errors import InvalidValue, translate
 
@@ -40,7 +39,6 @@ _POOLER = "behind a pooler that does not track prepared statements, connect with
 _IDLE, _ACTIVE = TransactionStatus.IDLE, TransactionStatus.ACTIVE
 _OK, _FATAL_ERROR = ConnStatus.OK, ExecStatus.FATAL_ERROR
 _BINARY = Format.BINARY
-_IDS = frozenset([UUID])
 
 _free: deque[Transformer] = deque(maxlen=64)
 
@@ -53,7 +51,16 @@ class Exchange:
     that was a transaction by itself, which nobody but this package can start again.
     """
 
-    __slots__ = ("_answers", "_bound", "_failure", "_single", "_transformer", "_whole", "failed_step", "may_start_again")
+    __slots__ = (
+        "_answers",
+        "_bound",
+        "_failure",
+        "_single",
+        "_transformer",
+        "_whole",
+        "failed_step",
+        "may_start_again",
+    )
 
     def __init__(self, conn: AnyConnection, steps: Sequence[Step]) -> None:
         self._transformer = _transformer(conn)
@@ -200,9 +207,9 @@ class _Bound:
         self.statement = statement
         self.query = statement.query
         values = [parameters[name] for name in statement.parameters]
-        if _IDS.issuperset(map(type, values)):  # as of most calls; psycopg's dumper takes two frames of Python for each
-            self.values: Sequence[Any] = [id.int.to_bytes(16) for id in cast("list[UUID]", values)]
-            self.types, self.formats = statement.all_ids
+        if known := ids_only(tuple(map(type, values))):  # psycopg's way takes three frames of Python for each
+            self.values: Sequence[Any] = list(map(pack_ids, cast("Any", values)))
+            self.types, self.formats = known
             return
         try:
             self.values = transformer.dump_sequence(values, statement.formats)

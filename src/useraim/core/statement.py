@@ -9,9 +9,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from psycopg.adapt import PyFormat
-from psycopg.pq import Format
 
-from useraim.core.adapt import UUID_OID
 from useraim.core.pypika import Q, function
 from useraim.core.rows import MakeRow
 from useraim.errors import Error
@@ -44,7 +42,7 @@ class Statement(Generic[Row]):
     Rows are made before a call's `read` sees them. `query` is the SQL as it travels: `$1` in place of `%(id)s`.
     """
 
-    __slots__ = ("_names", "all_ids", "formats", "parameters", "query", "row", "sql")
+    __slots__ = ("_names", "formats", "parameters", "query", "row", "sql")
 
     def __init__(self, name: str, query: Query, row: MakeRow[Row]) -> None:
         self.sql: LiteralString = named(name, query)
@@ -55,7 +53,6 @@ class Statement(Generic[Row]):
         ).encode()
         self.parameters = tuple(numbers)
         self.formats = [PyFormat.AUTO] * len(numbers)
-        self.all_ids = (UUID_OID,) * len(numbers), [Format.BINARY] * len(numbers)
         self._names: dict[tuple[int, ...], bytes] = {}
 
     def name_for(self, types: tuple[int, ...]) -> bytes:
@@ -142,7 +139,9 @@ class Call(NamedTuple, Generic[T]):
 
     def under(self, *earlier: "Call[Any]") -> "Call[T]":
         """Send calls that lock first, in the same transaction, and drop their results."""
-        before = tuple(step for call in earlier for step in call.steps)
+        before: tuple[Step, ...] = ()
+        for call in earlier:
+            before += call.steps
         return self._between(before, ())
 
     def by_key(self) -> "Call[T]":
