@@ -46,9 +46,9 @@ _free: deque[Transformer] = deque(maxlen=64)
 class Exchange:
     """The statements of one call with their values packed, and the server's answers to them.
 
-    Making one sends nothing: values that cannot be packed are refused before anything is written. `may_start_again` says
-    that the server has undone all of it because of another transaction: a deadlock, a snapshot too old. Only of a call
-    that was a transaction by itself, which nobody but this package can start again.
+    Making one sends nothing: values that cannot be packed are refused before anything is written. `may_start_again`:
+    the server has undone all of it because of another transaction (a deadlock, a snapshot too old), and it was a
+    transaction by itself, which nobody but this package can start again.
     """
 
     __slots__ = (
@@ -83,12 +83,11 @@ class Exchange:
         self._whole = is_idle and autocommit
         if len(self._bound) == 1 and (autocommit or not is_idle):
             (one,) = self._bound
-            prepared: Any = conn._prepared
-            prepare, name = prepared.get(one)
+            prepare, name = conn._prepared.get(cast("Any", one))
             if prepare != prepare.SHOULD:
                 one.send(conn.pgconn, name)
                 self._single = one, prepare, name
-                return execute(conn.pgconn)
+                return cast("PQGen[list[PGresult] | None]", execute(conn.pgconn))
         return self._generate(conn, begins=is_idle and not autocommit)
 
     def take(self, conn: AnyConnection, answer: list[PGresult] | None) -> None:
@@ -216,7 +215,7 @@ class _Bound:
         except UnicodeEncodeError as error:
             raise _not_in_encoding(transformer, statement, values) from error
         self.types = transformer.types or ()
-        self.formats = transformer.formats
+        self.formats = transformer.formats or []
 
     def send(self, pgconn: PGconn, name: bytes) -> None:
         """Hand it to libpq, by the name it is prepared under if it has one."""
