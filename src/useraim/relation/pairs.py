@@ -93,21 +93,25 @@ _one: Final = (_rows.user_id == param("user_id")) & (_rows.aim_id == param("aim_
 _wanted: Final = Arrays("w", user_id="uuid[]", aim_id="uuid[]")
 _found: Final = table("user_aims", "m")
 
-GET: Final = Statement("user_aims.get", Q.from_(_rows).select(*_COLUMNS).where(_one), MAKE)
+GET: Final = Statement("user_aims.get", lambda: Q.from_(_rows).select(*_COLUMNS).where(_one), MAKE)
 FIND_MANY: Final = Statement(
     "user_aims.find_many",
-    Q.from_(_wanted)
-    .join(_found)
-    .on((_found.user_id == _wanted.user_id) & (_found.aim_id == _wanted.aim_id))
-    .select(*(_found.field(name) for name in _COLUMNS)),
+    lambda: (
+        Q.from_(_wanted)
+        .join(_found)
+        .on((_found.user_id == _wanted.user_id) & (_found.aim_id == _wanted.aim_id))
+        .select(*(_found.field(name) for name in _COLUMNS))
+    ),
     MAKE,
 )
-DELETE: Final = Statement("user_aims.delete", Q.from_(_rows).delete().where(_one).returning("user_id"), single)
-DELETE_MANY: Final[Statement[Pair]] = Statement("user_aims.delete_many", from_file("pairs/delete_many.sql"), whole)
-LOCK_USER: Final = Statement("user_aims.merge (lock)", Q.select(function(USERS.lock, param("id"))), single)
+DELETE: Final = Statement("user_aims.delete", lambda: Q.from_(_rows).delete().where(_one).returning("user_id"), single)
+DELETE_MANY: Final[Statement[Pair]] = Statement(
+    "user_aims.delete_many", lambda: from_file("pairs/delete_many.sql"), whole
+)
+LOCK_USER: Final = Statement("user_aims.merge (lock)", lambda: Q.select(function(USERS.lock, param("id"))), single)
 MERGE: Final[Statement[tuple[str, UUID]]] = Statement(
     "user_aims.merge",
-    from_file("pairs/merge.sql", names=listed(_ATTRIBUTES), values=listed(f"w.{name}" for name in _ATTRIBUTES)),
+    lambda: from_file("pairs/merge.sql", names=listed(_ATTRIBUTES), values=listed(f"w.{name}" for name in _ATTRIBUTES)),
     whole,
 )
 
@@ -163,7 +167,9 @@ def _changed(row: tuple[Any, ...]) -> tuple[bool, UserAim]:
 
 
 def _changing(name: str, **slots: str) -> Statement[tuple[bool, UserAim]]:
-    query = from_file(f"pairs/{name}.sql", columns=_LISTED, returned=_RETURNED, **slots)
+    def query() -> str:
+        return from_file(f"pairs/{name}.sql", columns=_LISTED, returned=_RETURNED, **slots)
+
     return Statement(f"user_aims.{name}", query, _changed)
 
 

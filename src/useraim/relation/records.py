@@ -49,12 +49,13 @@ class Records(Generic[Id, R, New, FId, F]):
         some = among(rows.id, "ids")
         self.make = maker(table.row)
         named = partial(self._named, row=self.make)
-        self._get = named("get", Q.from_(rows).select(*table.columns).where(one))
-        self._find_many = named("find_many", Q.from_(rows).select(*table.columns).where(some))
-        self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
-        self._delete = self._named("delete", Q.from_(rows).delete().where(one).returning("id"), row=single)
-        self._delete_many = self._named("delete_many", Q.from_(rows).delete().where(some).returning("id"), row=single)
-        self._create = creation_statement(table)
+        self._get = named("get", lambda: Q.from_(rows).select(*table.columns).where(one))
+        self._find_many = named("find_many", lambda: Q.from_(rows).select(*table.columns).where(some))
+        self._exists = self._named("exists", lambda: Q.from_(rows).select(rows.id).where(one), row=single)
+        self._delete = self._named("delete", lambda: Q.from_(rows).delete().where(one).returning("id"), row=single)
+        self._delete_many = self._named(
+            "delete_many", lambda: Q.from_(rows).delete().where(some).returning("id"), row=single
+        )
 
     @method
     def get(self, id: Id | R) -> Call[R]:
@@ -199,7 +200,9 @@ class Records(Generic[Id, R, New, FId, F]):
             return [created[key] for key in records]
 
         return (
-            self._create.call(read, creation_arrays(self.table, records), refuses=UNWRITTEN) if records else nothing([])
+            creation_statement(self.table).call(read, creation_arrays(self.table, records), refuses=UNWRITTEN)
+            if records
+            else nothing([])
         )
 
     def change(self, id: object, **given: object) -> Call[R]:
