@@ -22,7 +22,7 @@ _TEXT_ARRAY: Final = 1009
 _EPOCH: Final = 946_684_800_000_000  # from 1970, which Arrow counts from, to 2000, microseconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Frame:
     """Rows as Arrow columns, for anything that speaks the Arrow PyCapsule protocol: polars, pandas, duckdb, pyarrow.
 
@@ -37,6 +37,9 @@ class Frame:
     def columns(self) -> tuple[str, ...]:
         """The names of the columns, in order."""
         return tuple(self.table.column_names)
+
+    def __repr__(self) -> str:
+        return f"<Frame of {len(self)} rows: {', '.join(self.columns)}>"
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
