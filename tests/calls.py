@@ -144,7 +144,7 @@ class _AnyFrame:
 
     @property
     def table(self) -> Any:
-        return defaultdict(lambda: [self])
+        return defaultdict[str, list[Any]](lambda: [self])
 
     def as_py(self) -> UUID:
         return ID  # type: ignore[no-any-return]

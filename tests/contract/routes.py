@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, cast
 import psycopg
 
 from tests.ends import End
+from tests.integration.frames.rows import rows
 from tests.worlds import World
 from useraim import Frame, bulk, user_aims, users
 from useraim.relation.attributes import ATTRIBUTES
@@ -76,8 +77,8 @@ class Route(NamedTuple):
 
 def first_of(frame: Frame) -> Any:
     """The first row of a frame, a list as a tuple."""
-    row = frame.table.to_pylist()[0]
-    return SimpleNamespace(**{name: tuple(one) if isinstance(one, list) else one for name, one in row.items()})
+    (row, *_) = rows(frame)
+    return SimpleNamespace(**row)
 
 
 def reads(at: Route) -> Iterator[tuple[str, Any]]:

@@ -19,8 +19,8 @@ from useraim.relation.declaration import AnyTable, Ends, JoinTable
 from useraim.relation.finding import Filter
 from useraim.values import LinkFilter
 
-SIZE = 65_536
-"""Rows of a part: of memberships about 6 MB."""
+SIZE = 16_384
+"""Rows of a part: of memberships about 1.5 MB, of which a few copies are here while one is read."""
 _MOST = 1_048_576
 
 Packing: TypeAlias = Callable[[str], Statement[tuple[Any, ...]]]

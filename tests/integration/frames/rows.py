@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import Any
+from typing import Any, cast
 
 from useraim import Frame
 
@@ -12,7 +12,7 @@ Row = dict[str, Any]
 def rows(*frames: Frame) -> list[Row]:
     """The rows of frames, lists as tuples."""
     return [
-        {name: tuple(value) if isinstance(value, list) else value for name, value in row.items()}
+        {name: tuple(cast("list[str]", value)) if isinstance(value, list) else value for name, value in row.items()}
         for frame in frames
         for row in frame.table.to_pylist()
     ]

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from tests.integration.frames.rows import by, fields, rows
@@ -51,7 +52,9 @@ def test_a_filter_leaves_what_other_reads_leave(
     call: World, people: list[User], goals: list[Aim], link: LinkFilter | None
 ) -> None:
     pairs = [(user, aim) for user in people for aim in goals]
-    call(user_aims.put_many, [NewUserAim(*pair, *attributes(n)) for n, pair in enumerate(pairs)])
+    for n, (user, aim) in enumerate(pairs):
+        role, permissions, joined_at = attributes(n)
+        call(user_aims.create, user, aim, role=role, permissions=permissions, joined_at=joined_at)
     expected = by(KEY, fields(call.rows(user_aims.stream, link=link)))
     assert by(KEY, rows(call(user_aims.frame, link=link))) == expected
     assert rows(*parts(call, link=link, size=2)) == expected
@@ -88,7 +91,7 @@ def test_other_calls_may_run_between_frames(call: World, ana: User, goals: list[
     assert call(user_aims.count) == 0
 
 
-def test_a_frame_is_a_call_like_others(conn: Any) -> None:
+def test_a_frame_is_a_call_like_others(conn: psycopg.Connection[Any]) -> None:
     ana = users.create(conn, email="ana@example.org", name="Ana")
     run = aims.create(conn, title="Run")
     _, frame = batch(conn, users.aims.append.call(ana, [run]), users.aims.frame.call([ana]))
