@@ -23,7 +23,7 @@ install: $(VENV)/installed  ## make the environment in .venv (the first time a m
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[binary,pool,local]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[arrow,binary,pool,local]' --group dev
 	touch $@
 
 demo: install  ## migrate a server, load real data, answer questions
@@ -91,7 +91,7 @@ tenants: install  ## a million random calls of tenants, half through PgBouncer i
 check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at
 	$(PYTHON) -m venv $(VENV)-next
 	$(VENV)-next/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-next/bin/python -m pip install --quiet --editable '.[binary,pool,local]' --group dev
+	$(VENV)-next/bin/python -m pip install --quiet --editable '.[arrow,binary,pool,local]' --group dev
 	$(VENV)-next/bin/python -m pip install --quiet --upgrade --pre --no-deps psycopg psycopg-binary psycopg-pool
 	$(VENV)-next/bin/python -m pip list | grep psycopg
 	$(VENV)-next/bin/python -m pytest $(AT_ONCE)

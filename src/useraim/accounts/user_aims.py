@@ -8,16 +8,18 @@ from uuid import UUID
 from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.frame import Frame
 from useraim.core.operation import operation
+from useraim.core.parts import Parts, parts_operation
 from useraim.core.statement import UNWRITTEN, Call, Statement, first, first_or_none, nothing
 from useraim.core.stream import Paged, stream_operation
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
 from useraim.ids import in_key_order, pairs_in_key_order
 from useraim.page import Page, Place, Window, window
-from useraim.relation import conditions, incoming, pairs
+from useraim.relation import conditions, framing, incoming, pairs
 from useraim.relation.attributes import ATTRIBUTES
 from useraim.relation.pairs import DELETE_MANY, FIND_MANY, PairRef, Row, arrays, checked, key_of, one
-from useraim.relation.tables import USERS
+from useraim.relation.tables import USER_AIMS, USERS
 from useraim.values import (
     ON_MATCH,
     AimRef,
@@ -231,6 +233,21 @@ def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Pa
     _, descending = ordering.parse(order_by, {"joined_at": pairs.KEYS[0]})
     parameters = conditions.link_parameters(link)
     return Paged(partial(_page_call, link=link, parameters=parameters, descending=descending), _place, descending)
+
+
+@operation
+def frame(*, link: LinkFilter | None = None) -> Call[Frame]:
+    """Return the memberships that the filter lets through as Arrow columns, in no order. Needs the extra `[arrow]`."""
+    return framing.memberships(USER_AIMS, link).whole()
+
+
+@parts_operation
+def frames(*, link: LinkFilter | None = None, size: int = framing.SIZE) -> Parts[Frame]:
+    """Iterate over frames of at most `size` memberships of what `frame` returns, by user and aim.
+
+    Nothing is held between them; memberships that are written meanwhile may be met or not.
+    """
+    return framing.memberships(USER_AIMS, link).parts(size)
 
 
 def _one_of(key: Pair, rows: list[T]) -> T:
