@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation soak test-pooler test-replica tenants clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation chaos soak test-pooler test-replica tenants clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +71,12 @@ schedules: install  ## run every schedule of operations that meet, and write doc
 
 isolation: install  ## a million operations in transactions, checked for anomalies; writes docs/isolation.md (ten minutes)
 	$(BIN)/python -m tests.isolation
+
+chaos: install  ## a million acknowledged writes while everything breaks, and some on other drivers; writes docs/guarantees.md (forty minutes)
+	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos --writes 50000 --python
+	$(BIN)/python -m tests.chaos --writes 50000 --psycopg 3.2.1
+	$(BIN)/python -m tests.chaos --writes 50000 --psycopg 3.2.1 --python
 
 soak: install  ## long races and property runs (many minutes)
 	$(BIN)/python -m pytest -m soak

@@ -69,7 +69,11 @@ class Wire:
         if not host.startswith("/"):
             return socket.create_connection((host, port))
         server = socket.socket(socket.AF_UNIX)
-        server.connect(f"{host}/.s.PGSQL.{port}")
+        try:
+            server.connect(f"{host}/.s.PGSQL.{port}")
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _pass(self, source: socket.socket, target: socket.socket, is_client: bool, answered: threading.Event) -> None:
