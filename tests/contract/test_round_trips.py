@@ -67,6 +67,10 @@ def uses(counted: tuple[str, Wire]) -> list[Use]:
         plain(users.page),
         plain(users.page, where=[AllOf([run], owner)], search="a", order_by="-name"),
         plain(users.count),
+        plain(users.frame, where=[AllOf([run], owner)], search="a"),
+        plain(user_aims.frame, link=owner),
+        plain(users.aims.frame, [ana, bo]),
+        plain(aims.users.frame, [run, read], link=owner),
         plain(users.similar, ana),
         plain(users.suggest_aims, ana),
         plain(aims.create, title="New"),
@@ -242,6 +246,8 @@ def test_nothing_to_do_costs_nothing(counted: tuple[str, Wire]) -> None:
         assert not users.aims.remove(conn, ana, [])
         assert users.aims.create(conn, ana, []) == []
         assert users.aims.load(conn, []) == {}
+        assert len(users.aims.frame(conn, [])) == 0
+        assert list(users.aims.frames(conn, [])) == []
         assert users.aims.count(conn, []) == {}
         assert users.aims.count_by_role(conn, []) == {}
         assert user_aims.put_many(conn, []) == []

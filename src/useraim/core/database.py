@@ -74,7 +74,9 @@ AsyncDatabase: TypeAlias = AsyncConnection[Any] | AsyncPool | AsyncScoped
 
 _GIVEN: Any = Arrays("s", name="text[]", setting="text[]")
 _SETTING: Final = Statement(
-    "scoped", Q.from_(_GIVEN).select(function("pg_catalog.set_config", _GIVEN.name, _GIVEN.setting, True)), tuple
+    "scoped",
+    lambda: Q.from_(_GIVEN).select(function("pg_catalog.set_config", _GIVEN.name, _GIVEN.setting, True)),
+    tuple,
 )
 
 

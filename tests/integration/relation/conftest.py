@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, WRITER
 from tests.ends import AIMS_USERS, ENDS, NOON, TEAM_ENDS, USERS_AIMS, End
 from tests.integration.relation.crowd import Crowd
 from tests.integration.relation.reads import LABELS, Expected, attributes
@@ -16,6 +16,7 @@ from tests.worlds import World
 from useraim.values import Link
 
 TEAMS = (ROOT / "examples/teams/migrations/teams_0001_create_teams.sql").read_text(encoding="utf-8")
+RIGHTS = f"; GRANT SELECT, INSERT, UPDATE, DELETE ON teams, team_users TO {WRITER}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -31,7 +32,7 @@ def end(request: pytest.FixtureRequest) -> End:
     chosen: End = request.param
     if chosen in TEAM_ENDS:
         world = "committed" if "committed" in request.fixturenames else "call"
-        request.getfixturevalue(world).execute(TEAMS)
+        request.getfixturevalue(world).as_owner(TEAMS + RIGHTS)
     return chosen
 
 
