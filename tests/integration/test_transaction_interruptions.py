@@ -44,12 +44,19 @@ class AtCall(At):
     """Raises as a function of psycopg is entered: there Python looks for signals, and not in every line."""
 
     def _trace(self, frame: FrameType, event: str, _: Any) -> Any:
-        if event == "call" and frame.f_code.co_filename.startswith(PSYCOPG):
+        if event == "call" and frame.f_code.co_filename.startswith(PSYCOPG) and not _is_finalizing(frame):
             self.lines += 1
             if self.lines == self.n:
                 self.place = f"{frame.f_code.co_filename}: {frame.f_code.co_name}"
                 raise self.error
         return None
+
+
+def _is_finalizing(frame: FrameType | None) -> bool:
+    """Say whether Python is deleting an object, where it passes over what is raised."""
+    while frame is not None and frame.f_code.co_name != "__del__":
+        frame = frame.f_back
+    return frame is not None
 
 
 @pytest.mark.parametrize("use", [a_load, a_dump, a_transaction], ids=lambda use: str(use.__name__))
