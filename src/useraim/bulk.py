@@ -19,7 +19,7 @@ from useraim.core.database import AsyncDatabase, Database, async_connection, con
 from useraim.core.opening import opening, opening_async
 from useraim.core.pypika import Q, table, to_char_utc
 from useraim.core.running import Script, run_script, run_script_async
-from useraim.core.statement import Parameters, named
+from useraim.core.statement import Call, Parameters, named, nothing
 from useraim.errors import InvalidValue
 from useraim.relation import conditions
 from useraim.relation.attributes import ATTRIBUTES
@@ -58,6 +58,7 @@ _Report: TypeAlias = Callable[[int], object]
 
 _LINKS: Final = table("user_aims")
 _BEGIN: Final = named("bulk (begin)", Q.select(1))
+_NO_SETTING: Final[Call[Any]] = nothing(None)
 _ATTEMPTS: Final = 10  # to write what others delete meanwhile
 
 
@@ -171,7 +172,7 @@ def _settled(conn: Connection[Any], script: _Settle) -> BulkResult:
     attempts = _ATTEMPTS
     while True:
         try:
-            with conn.transaction():
+            with opening(conn, _NO_SETTING):
                 return run_script(conn, script(again=attempts < _ATTEMPTS))
         except Overtaken:
             attempts -= 1
@@ -183,7 +184,7 @@ async def _settled_async(conn: AsyncConnection[Any], script: _Settle) -> BulkRes
     attempts = _ATTEMPTS
     while True:
         try:
-            async with conn.transaction():
+            async with opening_async(conn, _NO_SETTING):
                 return await run_script_async(conn, script(again=attempts < _ATTEMPTS))
         except Overtaken:
             attempts -= 1
