@@ -12,7 +12,7 @@ taken AS (
 ),
 updated AS (
     UPDATE {table} t SET {changes}, updated_at = now() FROM held h
-    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND ({differs})
+    WHERE t.id = %(id)s AND t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND ({differs})
     RETURNING {returned}
 )
 SELECT (SELECT id FROM taken LIMIT 1) AS taken, {columns} FROM updated

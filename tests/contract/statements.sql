@@ -81,7 +81,7 @@ taken AS (
 ),
 updated AS (
     UPDATE aims t SET title = %(title)s::text, description = %(description)s::text, updated_at = now() FROM held h
-    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.title OPERATOR(pg_catalog.<>) %(title)s::text OR h.description OPERATOR(pg_catalog.<>) %(description)s::text)
+    WHERE t.id = %(id)s AND t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.title OPERATOR(pg_catalog.<>) %(title)s::text OR h.description OPERATOR(pg_catalog.<>) %(description)s::text)
     RETURNING t.id, t.title, t.description, t.created_at, t.updated_at
 )
 SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, title, description, created_at, updated_at FROM updated
@@ -1079,7 +1079,7 @@ taken AS (
 ),
 updated AS (
     UPDATE users t SET name = %(name)s::text, email = %(email)s::text, updated_at = now() FROM held h
-    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.name OPERATOR(pg_catalog.<>) %(name)s::text OR h.email OPERATOR(pg_catalog.<>) %(email)s::text)
+    WHERE t.id = %(id)s AND t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.name OPERATOR(pg_catalog.<>) %(name)s::text OR h.email OPERATOR(pg_catalog.<>) %(email)s::text)
     RETURNING t.id, t.name, t.email, t.created_at, t.updated_at
 )
 SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, name, email, created_at, updated_at FROM updated
