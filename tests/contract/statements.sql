@@ -183,7 +183,7 @@ SELECT 'removed', user_id FROM removed;
 
 /* useraim aims.users.common */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=ANY(ARRAY((SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(sources)s::uuid[]) AND "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "joined_at">=%(link_joined_from)s::timestamptz AND "joined_at"<%(link_joined_before)s::timestamptz GROUP BY "user_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "name","id";
 
-/* useraim aims.users.count */ SELECT string_agg(uuid_send("c"."id") OPERATOR(pg_catalog.||) int8send("c"."links"),'') FROM (SELECT "m"."aim_id" "id",COUNT(*) "links" FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."aim_id") "c";
+/* useraim aims.users.count */ SELECT pg_catalog.string_agg(pg_catalog.uuid_send("c"."id") OPERATOR(pg_catalog.||) pg_catalog.int8send("c"."links"),'') FROM (SELECT "m"."aim_id" "id",COUNT(*) "links" FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."aim_id") "c";
 
 /* useraim aims.users.count_by_role */ SELECT "m"."aim_id","m"."role",COUNT(*) FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) GROUP BY "m"."aim_id","m"."role" ORDER BY "m"."aim_id","m"."role";
 
@@ -678,7 +678,7 @@ SELECT 'removed', aim_id FROM removed;
 
 /* useraim users.aims.common */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=ANY(ARRAY((SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(sources)s::uuid[]) AND "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "joined_at">=%(link_joined_from)s::timestamptz AND "joined_at"<%(link_joined_before)s::timestamptz GROUP BY "aim_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "title","id";
 
-/* useraim users.aims.count */ SELECT string_agg(uuid_send("c"."id") OPERATOR(pg_catalog.||) int8send("c"."links"),'') FROM (SELECT "m"."user_id" "id",COUNT(*) "links" FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."user_id") "c";
+/* useraim users.aims.count */ SELECT pg_catalog.string_agg(pg_catalog.uuid_send("c"."id") OPERATOR(pg_catalog.||) pg_catalog.int8send("c"."links"),'') FROM (SELECT "m"."user_id" "id",COUNT(*) "links" FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."user_id") "c";
 
 /* useraim users.aims.count_by_role */ SELECT "m"."user_id","m"."role",COUNT(*) FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) GROUP BY "m"."user_id","m"."role" ORDER BY "m"."user_id","m"."role";
 

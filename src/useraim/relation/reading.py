@@ -299,8 +299,8 @@ def _count(ends: Ends, link: LinkShape) -> Statement[bytes | None]:
     query = Q.from_(links).select(source_id.as_("id"), size.as_("links")).where(among(source_id, "sources"))
     counted = _where(query, links, link).groupby(source_id).as_("c")
     # All in one value: a row for each would take the client as long as the counting.
-    one = followed_by(function("uuid_send", counted.id), function("int8send", counted.links))
-    return Statement(f"{ends.name}.count", Q.from_(counted).select(function("string_agg", one, "")), single)
+    one = followed_by(function("pg_catalog.uuid_send", counted.id), function("pg_catalog.int8send", counted.links))
+    return Statement(f"{ends.name}.count", Q.from_(counted).select(function("pg_catalog.string_agg", one, "")), single)
 
 
 @lru_cache
