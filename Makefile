@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules schedules soak clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules schedules isolation soak clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,9 @@ statements: install  ## write the snapshot of all statements as they are sent, t
 
 schedules: install  ## run every schedule of operations that meet, and write docs/guarantees.md (ten minutes)
 	$(BIN)/python -m tests.schedules
+
+isolation: install  ## a million operations in transactions, checked for anomalies; writes docs/isolation.md (ten minutes)
+	$(BIN)/python -m tests.isolation
 
 soak: install  ## long races and property runs (many minutes)
 	$(BIN)/python -m pytest -m soak
