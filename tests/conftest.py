@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from tests.cluster import COORDINATOR, Cluster
 from tests.deadline import within
 from tests.ends import ENDS, End
 from tests.worlds import World
@@ -41,14 +42,16 @@ def yoyo(conninfo: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def deadline(request: pytest.FixtureRequest) -> Iterator[None]:
     """A test that hangs is a test that fails, and the next ones run."""
     is_long = request.node.get_closest_marker("soak") is not None  # pyright: ignore[reportUnknownMemberType]
-    with within(7_200 if is_long else 300, request.node.nodeid):
+    with within(7_200 if is_long else 60 if COORDINATOR else 300, request.node.nodeid):
         yield
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The conninfo of a database from which others can be created."""
-    if any(name.startswith("PG") and name in {"PGHOST", "PGSERVICE", "PGDATABASE"} for name in os.environ):
+    if COORDINATOR:
+        yield COORDINATOR
+    elif any(name.startswith("PG") and name in {"PGHOST", "PGSERVICE", "PGDATABASE"} for name in os.environ):
         with psycopg.connect("") as conn:
             password = {"password": conn.info.password} if conn.info.password else {}
             info = conn.info
@@ -71,8 +74,24 @@ def template(server: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def create_database(server: str, template: str) -> Iterator[Callable[[], str]]:
+def cluster() -> Iterator[Cluster | None]:
+    """The cluster on which databases are made, if there is to be one."""
+    with ExitStack() as stack:
+        yield stack.enter_context(closing(Cluster(COORDINATOR))) if COORDINATOR else None
+
+
+@pytest.fixture(scope="session")
+def create_database(cluster: Cluster | None, request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
     """Makes further migrated databases, and drops them at the end."""
+    if cluster:
+        yield cluster.make
+    else:
+        with copies(request.getfixturevalue("server"), request.getfixturevalue("template")) as create:
+            yield create
+
+
+@contextmanager
+def copies(server: str, template: str) -> Iterator[Callable[[], str]]:
     numbers = count()
     names: list[str] = []
     with psycopg.connect(server, autocommit=True) as admin:
@@ -89,9 +108,13 @@ def create_database(server: str, template: str) -> Iterator[Callable[[], str]]:
 
 
 @pytest.fixture
-def database(create_database: Callable[[], str]) -> str:
-    """The conninfo of a migrated database of its own, for tests that commit, race or use pools."""
-    return create_database()
+def database(cluster: Cluster | None, create_database: Callable[[], str]) -> Iterator[str]:
+    """The conninfo of a migrated, empty database of its own, for tests that commit, race or use pools."""
+    if cluster:
+        yield (taken := cluster.take())
+        cluster.give_back(taken)
+    else:
+        yield create_database()
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,13 @@
 WITH added AS (
     INSERT INTO {table} (id, {given})
     SELECT %(id)s, {values}
-    WHERE NOT ({id_given} AND EXISTS (SELECT 1 FROM {table} WHERE id = %(id)s))
-        AND NOT ({has_unique} AND EXISTS (SELECT 1 FROM {table} t WHERE {theirs} = {ours}))
+    WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE (SELECT {id_given}) AND id = %(id)s)
+        AND NOT EXISTS (SELECT 1 FROM {table} t WHERE (SELECT {has_unique}) AND {theirs} = {ours})
     ON CONFLICT {target} DO NOTHING
     RETURNING {columns}
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM {table} WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN (SELECT t.id FROM {table} t WHERE {has_unique} AND {theirs} = {ours}) END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM {table} t WHERE (SELECT {has_unique}) AND {theirs} = {ours}) END AS same_value,
     {columns}
 FROM (SELECT 1) AS one LEFT JOIN added ON true

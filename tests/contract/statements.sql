@@ -3,14 +3,14 @@
 /* useraim aims.create */ WITH added AS (
     INSERT INTO aims (id, title, description)
     SELECT %(id)s, %(title)s, %(description)s
-    WHERE NOT (false AND EXISTS (SELECT 1 FROM aims WHERE id = %(id)s))
-        AND NOT (false AND EXISTS (SELECT 1 FROM aims t WHERE LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")))
+    WHERE NOT EXISTS (SELECT 1 FROM aims WHERE (SELECT false) AND id = %(id)s)
+        AND NOT EXISTS (SELECT 1 FROM aims t WHERE (SELECT false) AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default"))
     ON CONFLICT  DO NOTHING
     RETURNING id, title, description, created_at, updated_at
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM aims WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN (SELECT t.id FROM aims t WHERE false AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")) END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM aims t WHERE (SELECT false) AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")) END AS same_value,
     id, title, description, created_at, updated_at
 FROM (SELECT 1) AS one LEFT JOIN added ON true;
 
@@ -81,7 +81,7 @@ taken AS (
 ),
 updated AS (
     UPDATE aims t SET title = %(title)s::text, description = %(description)s::text, updated_at = now() FROM held h
-    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.title OPERATOR(pg_catalog.<>) %(title)s::text OR h.description OPERATOR(pg_catalog.<>) %(description)s::text)
+    WHERE t.id = %(id)s AND t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.title OPERATOR(pg_catalog.<>) %(title)s::text OR h.description OPERATOR(pg_catalog.<>) %(description)s::text)
     RETURNING t.id, t.title, t.description, t.created_at, t.updated_at
 )
 SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, title, description, created_at, updated_at FROM updated
@@ -410,8 +410,8 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
 UNION ALL
 SELECT 'removed', user_id FROM removed;
 
-/* useraim aims.users.update */ WITH wanted (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, w.user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
+/* useraim aims.users.update */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
 ruled (id) AS (
     SELECT %(source)s::uuid
@@ -424,8 +424,9 @@ after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'absent', w.user_id FROM wanted w
-    LEFT JOIN user_aims m ON m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
-    WHERE m.role IS NULL
+    WHERE w.user_id NOT IN (
+        SELECT m.user_id FROM user_aims m WHERE m.aim_id = %(source)s AND m.user_id = ANY (%(far)s::uuid[])
+    )
     UNION ALL
 SELECT pg_catalog.concat('rule 0 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "aim_id" "id",COUNT(*) "links" FROM "after" GROUP BY "aim_id") "c" ON "c"."id"="r"."id" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
 UNION ALL
@@ -438,9 +439,18 @@ UNION ALL
 SELECT pg_catalog.concat('rule 4 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "aim_id" "id",COUNT(*) "links" FROM "after" GROUP BY "aim_id") "c" ON "c"."id"="r"."id" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 updated AS (
-    UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
-    WHERE m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
-        AND NOT EXISTS (SELECT 1 FROM refused) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT s.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = w.user_id
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.user_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.user_id
 )
 SELECT reason AS outcome, id FROM refused
@@ -458,9 +468,12 @@ FROM user_aims m WHERE m.aim_id = %(source)s;
 
 /* useraim user_aims.count */ SELECT COUNT(*) FROM "user_aims" WHERE "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz);
 
-/* useraim user_aims.create */ WITH added AS (
+/* useraim user_aims.create */ WITH aim AS MATERIALIZED (
+    SELECT id FROM aims WHERE id = %(aim_id)s
+),
+added AS (
     INSERT INTO user_aims (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM users u CROSS JOIN aims a WHERE u.id = %(user_id)s AND a.id = %(aim_id)s
+    SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM users u CROSS JOIN aim a WHERE u.id = %(user_id)s
     ON CONFLICT (user_id, aim_id) DO NOTHING
     RETURNING user_id, aim_id, role, permissions, joined_at
 )
@@ -905,8 +918,8 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
 UNION ALL
 SELECT 'removed', aim_id FROM removed;
 
-/* useraim users.aims.update */ WITH wanted (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, w.aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
+/* useraim users.aims.update */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
 ),
 ruled (id) AS (
     SELECT %(source)s::uuid
@@ -919,8 +932,9 @@ after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'absent', w.aim_id FROM wanted w
-    LEFT JOIN user_aims m ON m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
-    WHERE m.role IS NULL
+    WHERE w.aim_id NOT IN (
+        SELECT m.aim_id FROM user_aims m WHERE m.user_id = %(source)s AND m.aim_id = ANY (%(far)s::uuid[])
+    )
     UNION ALL
 SELECT pg_catalog.concat('rule 0 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "user_id" "id",COUNT(*) "links" FROM "after" GROUP BY "user_id") "c" ON "c"."id"="r"."id" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
 UNION ALL
@@ -933,9 +947,18 @@ UNION ALL
 SELECT pg_catalog.concat('rule 4 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "user_id" "id",COUNT(*) "links" FROM "after" GROUP BY "user_id") "c" ON "c"."id"="r"."id" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 updated AS (
-    UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
-    WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
-        AND NOT EXISTS (SELECT 1 FROM refused) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT s.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.aim_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.aim_id
 )
 SELECT reason AS outcome, id FROM refused
@@ -952,14 +975,14 @@ FROM user_aims m WHERE m.user_id = %(source)s;
 /* useraim users.create */ WITH added AS (
     INSERT INTO users (id, name, email)
     SELECT %(id)s, %(name)s, %(email)s
-    WHERE NOT (false AND EXISTS (SELECT 1 FROM users WHERE id = %(id)s))
-        AND NOT (true AND EXISTS (SELECT 1 FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")))
+    WHERE NOT EXISTS (SELECT 1 FROM users WHERE (SELECT false) AND id = %(id)s)
+        AND NOT EXISTS (SELECT 1 FROM users t WHERE (SELECT true) AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
     ON CONFLICT  DO NOTHING
     RETURNING id, name, email, created_at, updated_at
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM users WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN (SELECT t.id FROM users t WHERE true AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM users t WHERE (SELECT true) AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
     id, name, email, created_at, updated_at
 FROM (SELECT 1) AS one LEFT JOIN added ON true;
 
@@ -1079,7 +1102,7 @@ taken AS (
 ),
 updated AS (
     UPDATE users t SET name = %(name)s::text, email = %(email)s::text, updated_at = now() FROM held h
-    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.name OPERATOR(pg_catalog.<>) %(name)s::text OR h.email OPERATOR(pg_catalog.<>) %(email)s::text)
+    WHERE t.id = %(id)s AND t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.name OPERATOR(pg_catalog.<>) %(name)s::text OR h.email OPERATOR(pg_catalog.<>) %(email)s::text)
     RETURNING t.id, t.name, t.email, t.created_at, t.updated_at
 )
 SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, name, email, created_at, updated_at FROM updated
