@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules schedules isolation soak clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation soak clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench: install  ## compare with bare psycopg and other libraries (20 minutes)
 bench-quick: install  ## the same, fewer rounds (10 minutes)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks --quick
+
+bench-scale: install  ## the main operations at 10,000 to 1,000,000 memberships: what should be flat is flat (minutes)
+	$(BIN)/python -m benchmarks.scale
 
 bench-rules: install  ## what must= and if_version= cost (a minute)
 	$(BIN)/python -m benchmarks.rules
