@@ -220,9 +220,11 @@ def count(*, link: LinkFilter | None = None) -> Call[int]:
 
 @stream_operation
 def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Paged[UserAim]:
-    """Iterate over the memberships of `page` in bounded memory, reading page after page.
+    """Iterate over the memberships of `page` in bounded memory.
 
-    Every membership that stays as it is is met once; none is met that comes behind the one that is last at the start.
+    Over a pool: one query, one snapshot, on a connection of its own until it ends. Over a connection: page after page,
+    and others use it meanwhile. Then every membership that stays as it is is met once, and none that comes behind the
+    one that is last at the start.
     """
     _, descending = ordering.parse(order_by, {"joined_at": pairs.KEYS[0]})
     parameters = conditions.link_parameters(link)

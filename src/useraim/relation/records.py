@@ -161,8 +161,9 @@ class Records(Generic[Id, R, New, FId, F]):
     def stream(self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None) -> Paged[R]:
         """Iterate over the records of `page`, by created_at, in bounded memory.
 
-        They are read in pages: every record that stays is met once, nothing is held between the pages, and
-        other operations may use the connection meanwhile. None is met that comes behind the last one at the start.
+        Over a pool: one query, one snapshot, on a connection of its own until it ends. Over a connection: page after
+        page, and others use it meanwhile. Then every record that stays is met once, and none that comes behind the
+        last one at the start.
         """
         shape, parameters = finding.asked(self.ends, where, search)
         pages = partial(self._page, shape=shape, parameters=parameters, order="created_at", descending=False)

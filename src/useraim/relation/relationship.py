@@ -205,10 +205,11 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
 
     @stream_method
     def stream(self, source: SId | S, *, link: LinkFilter | None = None) -> Paged[Linked[F]]:
-        """Iterate over the links of a source by joined_at in bounded memory, reading page after page.
+        """Iterate over the links of a source by joined_at in bounded memory.
 
-        Nothing is held between the pages: other operations may use the connection meanwhile. Every link that stays as
-        it is is met once; none is met that comes behind the link that is the last at the start.
+        Over a pool: one query, one snapshot, on a connection of its own until it ends. Over a connection: page after
+        page, and others use it meanwhile. Then every link that stays as it is is met once, and none that comes behind
+        the link that is the last at the start.
         """
         key, by = self._source(source), reading.order(self._ends, "joined_at")
         conditions.link_shape(link)
