@@ -3,14 +3,13 @@
 /* useraim aims.create */ WITH added AS (
     INSERT INTO aims (id, title, description)
     SELECT %(id)s, %(title)s, %(description)s
-    WHERE NOT EXISTS (SELECT 1 FROM aims WHERE (SELECT false) AND id = %(id)s)
-        AND NOT EXISTS (SELECT 1 FROM aims t WHERE (SELECT false) AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default"))
+    WHERE true  
     ON CONFLICT  DO NOTHING
     RETURNING id, title, description, created_at, updated_at
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM aims WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN (SELECT t.id FROM aims t WHERE (SELECT false) AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")) END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM aims t WHERE false AND LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")) END AS same_value,
     id, title, description, created_at, updated_at
 FROM (SELECT 1) AS one LEFT JOIN added ON true;
 
@@ -975,14 +974,13 @@ FROM user_aims m WHERE m.user_id = %(source)s;
 /* useraim users.create */ WITH added AS (
     INSERT INTO users (id, name, email)
     SELECT %(id)s, %(name)s, %(email)s
-    WHERE NOT EXISTS (SELECT 1 FROM users WHERE (SELECT false) AND id = %(id)s)
-        AND NOT EXISTS (SELECT 1 FROM users t WHERE (SELECT true) AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
+    WHERE true  AND NOT EXISTS (SELECT 1 FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
     ON CONFLICT  DO NOTHING
     RETURNING id, name, email, created_at, updated_at
 )
 SELECT
     CASE WHEN id IS NULL THEN (SELECT id FROM users WHERE id = %(id)s) END AS same_id,
-    CASE WHEN id IS NULL THEN (SELECT t.id FROM users t WHERE (SELECT true) AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
+    CASE WHEN id IS NULL THEN (SELECT t.id FROM users t WHERE true AND LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")) END AS same_value,
     id, name, email, created_at, updated_at
 FROM (SELECT 1) AS one LEFT JOIN added ON true;
 
@@ -1061,14 +1059,17 @@ sharing AS MATERIALIZED (
 ),
 holding AS MATERIALIZED (
     SELECT user_id, count(*) AS held FROM user_aims
-    WHERE user_id IN (SELECT user_id FROM sharing)
+    WHERE user_id = ANY (ARRAY(SELECT user_id FROM sharing))
     GROUP BY user_id
 ),
 alike AS MATERIALIZED (
     SELECT s.user_id, s.shared::numeric / ((SELECT count(*) FROM mine) + h.held - s.shared) AS likeness
     FROM sharing s JOIN holding h ON h.user_id = s.user_id
+),
+best AS MATERIALIZED (
+    SELECT user_id, likeness FROM alike ORDER BY likeness DESC, user_id LIMIT %(limit)s::bigint
 )
-SELECT u.id, u.name, u.email, u.created_at, u.updated_at FROM alike l JOIN users u ON u.id = l.user_id ORDER BY l.likeness DESC, u.id LIMIT %(limit)s::bigint;
+SELECT u.id, u.name, u.email, u.created_at, u.updated_at FROM best b JOIN users u ON u.id = b.user_id ORDER BY b.likeness DESC, u.id;
 
 /* useraim users.suggest_aims */ WITH mine AS MATERIALIZED (
     SELECT aim_id FROM user_aims WHERE user_id = %(user)s
@@ -1080,19 +1081,21 @@ sharing AS MATERIALIZED (
 ),
 holding AS MATERIALIZED (
     SELECT user_id, count(*) AS held FROM user_aims
-    WHERE user_id IN (SELECT user_id FROM sharing)
+    WHERE user_id = ANY (ARRAY(SELECT user_id FROM sharing))
     GROUP BY user_id
 ),
 alike AS MATERIALIZED (
     SELECT s.user_id, s.shared::numeric / ((SELECT count(*) FROM mine) + h.held - s.shared) AS likeness
     FROM sharing s JOIN holding h ON h.user_id = s.user_id
 ),
-scores AS MATERIALIZED (
+best AS MATERIALIZED (
     SELECT m.aim_id, sum(l.likeness) AS score FROM user_aims m JOIN alike l ON l.user_id = m.user_id
-    WHERE m.aim_id NOT IN (SELECT aim_id FROM mine)
+    WHERE m.user_id = ANY (ARRAY(SELECT user_id FROM alike)) AND m.aim_id NOT IN (SELECT aim_id FROM mine)
     GROUP BY m.aim_id
+    ORDER BY score DESC, m.aim_id
+    LIMIT %(limit)s::bigint
 )
-SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM scores s JOIN aims a ON a.id = s.aim_id ORDER BY s.score DESC, a.id LIMIT %(limit)s::bigint;
+SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM best b JOIN aims a ON a.id = b.aim_id ORDER BY b.score DESC, a.id;
 
 /* useraim users.update */ WITH held AS MATERIALIZED (
     SELECT id, name, email, created_at, updated_at FROM users WHERE id = %(id)s FOR NO KEY UPDATE
