@@ -7,16 +7,11 @@ from uuid import UUID
 import psycopg
 from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from useraim import NewUserAim, batch
+from useraim import batch
 from useraim.accounts import user_aims, users
 from useraim.works import aims
 
 POOL: Any = {"min_size": 1, "max_size": 1, "kwargs": {"autocommit": True}}
-
-
-def new(row: Any) -> NewUserAim:
-    user, aim, role, permissions = row
-    return NewUserAim(user, aim, role=role, permissions=permissions)
 
 
 class Useraim:
@@ -82,7 +77,7 @@ class Useraim:
         return batch(self.db, users.get.call(viewer), users.get.call(owner), *reads)
 
     def put_many(self, rows: list[Any]) -> Any:
-        return user_aims.put_many(self.db, [new(row) for row in rows])
+        return user_aims.put_many(self.db, rows)
 
     def list_100k(self, aim: UUID) -> Any:
         return aims.users.of(self.db, aim)
@@ -102,7 +97,7 @@ class Useraim:
     def bulk_100k(self, rows: list[Any]) -> Any:
         from useraim import bulk
 
-        return bulk.load(self.db, (new(row) for row in rows))
+        return bulk.load(self.db, rows)
 
     bulk_1m = bulk_100k
 

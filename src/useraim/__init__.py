@@ -1,11 +1,12 @@
 """Users, aims and who shares which: a raw-SQL data-access layer for a many-to-many relation on PostgreSQL."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from useraim import bulk, errors, transaction
+from useraim import errors
 from useraim.accounts import user_aims, users
 from useraim.batch import AsyncScoped, Plan, Scoped, batch, explain, preview, scoped
-from useraim.bulk import BulkResult, Rejected
+from useraim.core.frame import Frame
 from useraim.core.statement import Call
 from useraim.errors import (
     AlreadyExists,
@@ -61,6 +62,7 @@ __all__ = [
     "EditUser",
     "Error",
     "Exactly",
+    "Frame",
     "InvalidCursor",
     "InvalidValue",
     "Link",
@@ -95,13 +97,23 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from useraim import bulk, transaction
+    from useraim.bulk import BulkResult, Rejected
+
     __version__: str
 else:
 
     def __getattr__(name: str) -> Any:
-        # Looked up when asked for: it is read from the disk, and few ask.
+        # Looked up when asked for: few ask for the version, which is read from the disk, or load in bulk.
+        if name in {"bulk", "transaction"}:
+            return import_module(f"useraim.{name}")
+        if name in {"BulkResult", "Rejected"}:
+            return getattr(import_module("useraim.bulk"), name)
         if name != "__version__":
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib.metadata import version
 
         return version(__name__)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

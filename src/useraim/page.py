@@ -1,7 +1,6 @@
 """Pages by keyset: `Page`, and the cursors that name a place in an ordering."""
 
-import base64
-import binascii
+from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -100,8 +99,8 @@ def unseal(cursor: object, field: str, scope: str, keys: Sequence[Key]) -> Place
     if not isinstance(cursor, str):
         raise InvalidCursor(field, "not a cursor")
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
+        raw = a2b_base64(cursor.replace("-", "+").replace("_", "/") + "=" * (-len(cursor) % 4), strict_mode=True)
+    except ValueError:
         raise InvalidCursor(field, "not a cursor") from None
     body = raw[_SEAL:]
     if raw[:_SEAL] != _digest(body, scope) or _armoured(raw) != cursor:
@@ -118,7 +117,7 @@ def _spelt(key: object) -> str:
 
 
 def _armoured(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return b2a_base64(raw, newline=False).decode().rstrip("=").replace("+", "-").replace("/", "_")
 
 
 def _digest(body: bytes, scope: str) -> bytes:

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -45,7 +45,7 @@ def run(db: Any, work: Callable[[Any], Any], *, attempts: int = 5, idempotent: b
     """Call `work(conn)` in a transaction, commit, and return its result: what is returned is stored.
 
     After a failure that `errors.is_retryable` names, and a pause, it is called again in a new transaction: on another
-    connection of a pool, but only on the same one where a connection is given, since a new one would lack what its
+    connection of a pool, whose dead ones are replaced meanwhile, but only on the same one where a connection is given, since a new one would lack what its
     session was set to. So a connection that is lost, or read-only, ends it there. After `attempts` the last failure is
     raised. A connection lost during COMMIT leaves open whether it succeeded: the error has a note that says so, and is
     only tried again if `idempotent` says that the work may be done twice.
@@ -93,6 +93,11 @@ class _Tries:
             and (self.may_go_elsewhere() or not isinstance(error, ReadOnlySqlTransaction))
         )
 
+    @property
+    def is_lost(self) -> bool:
+        """Say whether a pool's connection is: with a server all of them are, and may be more than there are tries."""
+        return bool(not self.same_connection and self.conn and self.conn.closed)
+
     def pause(self) -> float:
         return random.uniform(0, min(_LONGEST_PAUSE, _FIRST_PAUSE * 2**self.begun))
 
@@ -106,6 +111,8 @@ def _run(db: Database, work: Callable[[Connection[Any]], T], tries: _Tries) -> T
         except psycopg.Error as error:
             if not tries.may_go_on(error):
                 raise
+        if tries.is_lost:
+            cast("Any", given(db)).check()
         time.sleep(tries.pause())
 
 
@@ -153,6 +160,8 @@ async def _run_async(db: AsyncDatabase, work: Callable[[AsyncConnection[Any]], A
         except psycopg.Error as error:
             if not tries.may_go_on(error):
                 raise
+        if tries.is_lost:
+            await cast("Any", given(db)).check()
         await asyncio.sleep(tries.pause())
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 from useraim.errors import InvalidValue
@@ -14,6 +14,7 @@ T = TypeVar("T")
 _UUID_TEXT = re.compile(r"(?:urn:uuid:)?\{?[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}\}?", re.IGNORECASE | re.ASCII)
 _FIRST_YEAR: Final = datetime(1900, 1, 1, tzinfo=UTC)
 _MAX_BIGINT: Final = 2**63 - 1
+_COLLECTIONS: Final = frozenset([list, tuple])
 _NO_COLLECTIONS: Any = (str, bytes, bytearray, Mapping)
 
 
@@ -102,6 +103,8 @@ def moment(value: object, field: str) -> datetime:
 
 def collection(value: object, field: str) -> list[Any]:
     """Consume any iterable once, but no bare text and no mapping."""
+    if type(value) in _COLLECTIONS:  # nearly always; the check below asks abstract classes, which is Python code
+        return [*cast("list[Any]", value)]
     if isinstance(value, _NO_COLLECTIONS) or not isinstance(value, Iterable):
         wrong = f"a collection is needed, not {_kind(value)}"
         raise InvalidValue(field, f"{wrong}, whose values would be lost" if isinstance(value, Mapping) else wrong)

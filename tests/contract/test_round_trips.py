@@ -121,6 +121,8 @@ def test_nothing_to_do_costs_nothing(counted: tuple[str, Wire]) -> None:
         assert not users.aims.remove(conn, ana, [])
         assert users.aims.create(conn, ana, []) == []
         assert users.aims.load(conn, []) == {}
+        assert len(users.aims.frame(conn, [])) == 0
+        assert list(users.aims.frames(conn, [])) == []
         assert users.aims.count(conn, []) == {}
         assert users.aims.count_by_role(conn, []) == {}
         assert user_aims.put_many(conn, []) == []

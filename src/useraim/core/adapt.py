@@ -7,7 +7,7 @@ Times come back in UTC, whatever the session's time zone; permissions as tuples,
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from struct import Struct
 from typing import Any, Final, cast
 from uuid import UUID
@@ -49,7 +49,7 @@ class _UuidArrayDumper(Dumper):
     oid = _UUID_ARRAY
 
     def dump(self, obj: UuidArray) -> Buffer:
-        return _array(_UUID, len(obj), [b"\0\0\0\x10" + one.int.to_bytes(16) for one in obj])
+        return pack_ids(obj)
 
 
 class _TextArrayDumper(Dumper):
@@ -76,6 +76,24 @@ def _array(oid: int, length: int, elements: Iterable[bytes]) -> bytes:
     # The flag says that NULLs may occur; the server looks at each element's length all the same.
     head = _HEAD.pack(1, 1, oid, length, 1) if length else _HEAD.pack(0, 0, oid, 0, 0)[:12]
     return head + b"".join(elements)
+
+
+def pack_ids(value: UUID | UuidArray) -> bytes:
+    """Pack an id or an array of ids."""
+    if type(value) is UUID:
+        return value.int.to_bytes(16)
+    ids = cast("UuidArray", value)
+    return _array(_UUID, len(ids), [b"\0\0\0\x10" + one.int.to_bytes(16) for one in ids])
+
+
+_IDS: Final = {UUID: _UUID, UuidArray: _UUID_ARRAY}
+
+
+@lru_cache
+def ids_only(kinds: tuple[type, ...]) -> tuple[tuple[int, ...], list[Format]] | None:
+    """Give the types and formats of parameters that are ids or arrays of ids, which most calls have; of others None."""
+    types = tuple(_IDS[kind] for kind in kinds if kind in _IDS)
+    return (types, [Format.BINARY] * len(types)) if len(types) == len(kinds) else None
 
 
 class _Packed(dict[str | None, bytes]):

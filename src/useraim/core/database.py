@@ -25,12 +25,20 @@ class Pool(Protocol):
         """Lend a connection."""
         ...
 
+    def check(self) -> None:
+        """Replace the connections that are dead."""
+        ...
+
 
 class AsyncPool(Protocol):
     """What is used of `psycopg_pool.AsyncConnectionPool`."""
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
         """Lend a connection."""
+        ...
+
+    async def check(self) -> None:
+        """Replace the connections that are dead."""
         ...
 
 
@@ -66,7 +74,9 @@ AsyncDatabase: TypeAlias = AsyncConnection[Any] | AsyncPool | AsyncScoped
 
 _GIVEN: Any = Arrays("s", name="text[]", setting="text[]")
 _SETTING: Final = Statement(
-    "scoped", Q.from_(_GIVEN).select(function("pg_catalog.set_config", _GIVEN.name, _GIVEN.setting, True)), tuple
+    "scoped",
+    lambda: Q.from_(_GIVEN).select(function("pg_catalog.set_config", _GIVEN.name, _GIVEN.setting, True)),
+    tuple,
 )
 
 

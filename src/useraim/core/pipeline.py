@@ -25,7 +25,7 @@ from psycopg.generators import execute, fetch_many, send
 from psycopg.pq import ConnStatus, DiagnosticField, ExecStatus, Format, PipelineStatus, TransactionStatus
 from psycopg.pq.abc import PGconn, PGresult
 
-from useraim.core.adapt import ADAPTERS, Context
+from useraim.core.adapt import ADAPTERS, Context, ids_only, pack_ids
 from useraim.core.statement import Parameters, Statement, Step, ToError
 from useraim.errors import InvalidValue, translate
 
@@ -35,56 +35,70 @@ _UNKNOWN_NAME = frozenset(["26000", "42P05"])
 _OVERTAKEN = frozenset([b"40001", b"40P01"])
 _POOLER = "behind a pooler that does not track prepared statements, connect with prepare_threshold=None"
 
+# As attributes of their classes they would be looked up at each call, by Python code.
+_IDLE, _ACTIVE = TransactionStatus.IDLE, TransactionStatus.ACTIVE
+_OK, _FATAL_ERROR = ConnStatus.OK, ExecStatus.FATAL_ERROR
+_BINARY = Format.BINARY
+
 _free: deque[Transformer] = deque(maxlen=64)
 
 
 class Exchange:
     """The statements of one call with their values packed, and the server's answers to them.
 
-    Making one sends nothing: values that cannot be packed are refused before anything is written.
+    Making one sends nothing: values that cannot be packed are refused before anything is written. `may_start_again`:
+    the server has undone all of it because of another transaction (a deadlock, a snapshot too old), and it was a
+    transaction by itself, which nobody but this package can start again.
     """
 
-    __slots__ = ("_answers", "_bound", "_failure", "_transformer", "_whole", "failed_step")
+    __slots__ = (
+        "_answers",
+        "_bound",
+        "_failure",
+        "_single",
+        "_transformer",
+        "_whole",
+        "failed_step",
+        "may_start_again",
+    )
 
     def __init__(self, conn: AnyConnection, steps: Sequence[Step]) -> None:
         self._transformer = _transformer(conn)
         self._answers: list[PGresult] = []
         self._failure: PGresult | None = None
         self._whole = False
+        self.may_start_again = False
+        self._single: _Sent | None = None
         self._bound: list[_Bound] = []
         for self.failed_step, (statement, parameters) in enumerate(steps):
             self._bound.append(_Bound(self._transformer, statement, parameters))
 
-    @property
-    def may_start_again(self) -> bool:
-        """Say whether the server has undone all of it because of another transaction: a deadlock, a snapshot too old.
-
-        Only of a call that was a transaction by itself, which nobody but this package can start again.
-        """
-        if self._failure is None or not self._whole:
-            return False
-        return self._failure.error_field(DiagnosticField.SQLSTATE) in _OVERTAKEN
-
-    def generate(self, conn: AnyConnection, *, autocommit: bool) -> PQGen[None]:
-        """Send everything and read everything, to be driven by `conn.wait` while `conn.lock` is held.
+    def generate(self, conn: AnyConnection, *, autocommit: bool) -> PQGen[list[PGresult] | None]:
+        """Send everything and read everything, to be driven by `conn.wait` while `conn.lock` is held; `take` the rest.
 
         No error of the server is raised here. Nothing is done on the way out either, as psycopg may drop a generator
         at any time: `settle` looks at the connection itself.
         """
-        prepared, pgconn = conn._prepared, conn.pgconn
-        status = pgconn.transaction_status
-        yield from maintained(conn)
-        self._whole = status == TransactionStatus.IDLE and autocommit
-        begins = status == TransactionStatus.IDLE and not autocommit
-        if len(self._bound) == 1 and not begins:
+        is_idle = conn.pgconn.transaction_status == _IDLE
+        self._whole = is_idle and autocommit
+        if len(self._bound) == 1 and (autocommit or not is_idle):
             (one,) = self._bound
-            prepare, name = prepared.get(cast("Any", one))
+            prepare, name = conn._prepared.get(cast("Any", one))
             if prepare != prepare.SHOULD:
-                one.send(pgconn, name)
-                answer = yield from execute(pgconn)
-                self._answer(answer)
-                one.note(prepared, prepare, name, answer)
-                return
+                one.send(conn.pgconn, name)
+                self._single = one, prepare, name
+                return cast("PQGen[list[PGresult] | None]", execute(conn.pgconn))
+        return self._generate(conn, begins=is_idle and not autocommit)
+
+    def take(self, conn: AnyConnection, answer: list[PGresult] | None) -> None:
+        """Take what `generate` has given back: the answer to a statement that was sent alone, without a pipeline."""
+        if answer is not None and self._single is not None:
+            one, prepare, name = self._single
+            self._answer(answer)
+            one.note(conn._prepared, prepare, name, answer)
+
+    def _generate(self, conn: AnyConnection, *, begins: bool) -> PQGen[None]:
+        yield from maintained(conn)
         yield from self.after(conn, (begin(conn),) if begins else ())
 
     def after(self, conn: AnyConnection, before: Sequence[bytes]) -> PQGen[None]:
@@ -146,18 +160,21 @@ class Exchange:
 
     def _check(self, results: list[PGresult]) -> None:
         for result in results:
-            if result.status == ExecStatus.FATAL_ERROR and self._failure is None:
+            if result.status == _FATAL_ERROR and self._failure is None:
                 self._failure = result
                 self.failed_step = len(self._answers)
+                self.may_start_again = self._whole and result.error_field(DiagnosticField.SQLSTATE) in _OVERTAKEN
 
     def results(self, conn: AnyConnection, error: ToError) -> list[list[Any]]:
         """Give the rows, statement by statement, or raise the first error that the server has answered with."""
+        if self._failure is None:
+            return self.rows()
         try:
             self.raise_failure(conn)
         except Failure as failure:
             raise_known(failure, error, self.failed_step)
             raise
-        return self.rows()
+        raise AssertionError("a failure is raised")
 
     def raise_failure(self, conn: AnyConnection) -> None:
         """Raise that error as it is, if there is one."""
@@ -172,7 +189,7 @@ class Exchange:
         transformer = self._transformer
         results: list[list[Any]] = []
         for one, answer in zip(self._bound, self._answers, strict=True):
-            transformer.set_pgresult(answer, format=Format.BINARY)
+            transformer.set_pgresult(answer, format=_BINARY)
             results.append(transformer.load_rows(0, answer.ntuples, one.statement.row))
         transformer.set_pgresult(None)
         if transformer.connection is None:
@@ -189,19 +206,23 @@ class _Bound:
         self.statement = statement
         self.query = statement.query
         values = [parameters[name] for name in statement.parameters]
+        if known := ids_only(tuple(map(type, values))):  # psycopg's way takes three frames of Python for each
+            self.values: Sequence[Any] = list(map(pack_ids, cast("Any", values)))
+            self.types, self.formats = known
+            return
         try:
             self.values = transformer.dump_sequence(values, statement.formats)
         except UnicodeEncodeError as error:
             raise _not_in_encoding(transformer, statement, values) from error
         self.types = transformer.types or ()
-        self.formats = transformer.formats
+        self.formats = transformer.formats or []
 
     def send(self, pgconn: PGconn, name: bytes) -> None:
         """Hand it to libpq, by the name it is prepared under if it has one."""
         if name:
-            pgconn.send_query_prepared(name, self.values, self.formats, Format.BINARY)
+            pgconn.send_query_prepared(name, self.values, self.formats, _BINARY)
         else:
-            pgconn.send_query_params(self.query, self.values, self.types, self.formats, Format.BINARY)
+            pgconn.send_query_params(self.query, self.values, self.types, self.formats, _BINARY)
 
     def note(self, prepared: Any, prepare: Any, name: bytes, results: list[PGresult]) -> None:
         """Record that it was prepared, or sent once more."""
@@ -240,9 +261,9 @@ def settle(pgconn: PGconn) -> None:
 
 def refuse_busy(pgconn: PGconn) -> None:
     """Raise, as psycopg does, for a connection that is closed or that something of the caller's is still using."""
-    if pgconn.status != ConnStatus.OK:
+    if pgconn.status != _OK:
         raise OperationalError("the connection is closed")
-    if pgconn.transaction_status == TransactionStatus.ACTIVE:
+    if pgconn.transaction_status == _ACTIVE:
         raise OperationalError("another command is already in progress")
 
 

@@ -124,7 +124,7 @@ def _drive(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:
 
 def _wait(conn: Connection[Any], exchange: Exchange, autocommit: bool) -> None:
     try:
-        conn.wait(exchange.generate(conn, autocommit=autocommit))
+        exchange.take(conn, conn.wait(exchange.generate(conn, autocommit=autocommit)))
     except BaseException:
         settle(conn.pgconn)
         raise
@@ -146,7 +146,7 @@ async def _drive_async(conn: AsyncConnection[Any], exchange: Exchange, autocommi
 
 async def _wait_async(conn: AsyncConnection[Any], exchange: Exchange, autocommit: bool) -> None:
     try:
-        await conn.wait(exchange.generate(conn, autocommit=autocommit))
+        exchange.take(conn, await conn.wait(exchange.generate(conn, autocommit=autocommit)))
     except BaseException:
         settle(conn.pgconn)
         raise

@@ -6,7 +6,19 @@ from enum import Enum
 from functools import partial
 from itertools import accumulate
 from types import MappingProxyType
-from typing import Any, Final, Generic, Literal, LiteralString, NamedTuple, Protocol, TypeAlias, TypeVar, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    Literal,
+    LiteralString,
+    NamedTuple,
+    Protocol,
+    TypeAlias,
+    TypeVar,
+    cast,
+)
 
 from psycopg.adapt import PyFormat
 
@@ -40,20 +52,34 @@ class Statement(Generic[Row]):
     """SQL rendered once, named by a leading comment, and what one row of its result becomes.
 
     Rows are made before a call's `read` sees them. `query` is the SQL as it travels: `$1` in place of `%(id)s`.
+    It is rendered, and built if a function is given that does that, when first asked for.
     """
 
-    __slots__ = ("_names", "formats", "parameters", "query", "row", "sql")
+    __slots__ = ("_names", "_unrendered", "formats", "parameters", "query", "row", "sql")
 
-    def __init__(self, name: str, query: Query, row: MakeRow[Row]) -> None:
-        self.sql: LiteralString = named(name, query)
+    def __init__(self, name: str, query: Query | Callable[[], Query], row: MakeRow[Row]) -> None:
         self.row = row
+        self._names: dict[tuple[int, ...], bytes] = {}
+        self._unrendered = name, query
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Called for what is not there yet. Few programs use all statements, of which many are made by an import.
+            if name not in self.__slots__:
+                raise AttributeError(name)
+            self._render()
+            return object.__getattribute__(self, name)
+
+    def _render(self) -> None:
+        name, query = self._unrendered
+        self.sql: LiteralString = named(name, query() if callable(query) else query)
         numbers: dict[str, str] = {}
         self.query = _PLACEHOLDER.sub(
             lambda found: numbers.setdefault(found[1], f"${len(numbers) + 1}"), self.sql
         ).encode()
         self.parameters = tuple(numbers)
         self.formats = [PyFormat.AUTO] * len(numbers)
-        self._names: dict[tuple[int, ...], bytes] = {}
 
     def name_for(self, types: tuple[int, ...]) -> bytes:
         """Give the name to prepare it under: made of its content, so that it can never be another statement's.
@@ -80,7 +106,7 @@ class Statement(Generic[Row]):
         def read_first(results: list[list[Any]]) -> T:
             return read(results[0])
 
-        return Call(((self, parameters),), read_first, refuses=may_refuse)
+        return Call(((self, parameters),), read_first, _as_it_is, may_refuse)
 
     @property
     def name_and_text(self) -> tuple[str, str]:
@@ -110,6 +136,10 @@ class Ending(Enum):
     UNDONE = "undone"
 
 
+def _as_it_is(error: Error, _: int) -> Error:
+    return error
+
+
 class Call(NamedTuple, Generic[T]):
     """What an operation will send, and `read`, which turns the rows of each statement into the result.
 
@@ -119,7 +149,7 @@ class Call(NamedTuple, Generic[T]):
 
     steps: tuple[Step, ...]
     read: Callable[[list[list[Any]]], T]
-    error: ToError = lambda error, _: error
+    error: ToError = _as_it_is
     refuses: Refuses = True
     ending: Ending | None = None
 
@@ -135,7 +165,9 @@ class Call(NamedTuple, Generic[T]):
 
     def under(self, *earlier: "Call[Any]") -> "Call[T]":
         """Send calls that lock first, in the same transaction, and drop their results."""
-        before = tuple(step for call in earlier for step in call.steps)
+        before: tuple[Step, ...] = ()
+        for call in earlier:
+            before += call.steps
         return self._between(before, ())
 
     def by_key(self) -> "Call[T]":
@@ -229,13 +261,13 @@ _setting = partial(function, "pg_catalog.set_config")
 _current = partial(function, "pg_catalog.current_setting")
 _FOR_KEYS: Final = Statement(
     "user_aims.by_key",
-    Q.select(
+    lambda: Q.select(
         _setting("useraim.enable_seqscan", _current("enable_seqscan"), True), _setting("enable_seqscan", "off", True)
     ),
     tuple,
 )
 _AS_BEFORE: Final = Statement(
-    "user_aims.as_before", Q.select(_setting("enable_seqscan", _current("useraim.enable_seqscan"), True)), tuple
+    "user_aims.as_before", lambda: Q.select(_setting("enable_seqscan", _current("useraim.enable_seqscan"), True)), tuple
 )
 
 BY_KEY: Final = frozenset([_FOR_KEYS, _AS_BEFORE])

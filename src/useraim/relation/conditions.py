@@ -65,6 +65,8 @@ def attributes(shapes: Iterable[Shape]) -> list[str]:
 
 def link_parameters(link: LinkFilter | None, prefix: str = "link_") -> dict[str, object]:
     """Bind a filter's values."""
+    if link is None:
+        return {}
     values: dict[str, Any] = {part: getattr(link, part) for part in link_shape(link)}
     return {prefix + part: TextArray(value) if part in _ARRAYS else value for part, value in values.items()}
 

@@ -52,6 +52,11 @@ class Limits(NamedTuple):
 
 def order(ends: Ends, order_by: object) -> Order:
     """Check the name of an ordering."""
+    return _order(ends, order_by) if isinstance(order_by, str) else Order(*ordering.parse(order_by, _orders(ends)))
+
+
+@lru_cache
+def _order(ends: Ends, order_by: str) -> Order:
     return Order(*ordering.parse(order_by, _orders(ends)))
 
 
@@ -107,6 +112,7 @@ def page(ends: Ends, source: UUID, link: LinkFilter | None, by: Order, asked: Wi
     return statement.call(lambda rows: asked.page(rows, place_by(ends, by)), parameters, refuses=False)
 
 
+@lru_cache
 def place_by(ends: Ends, by: Order) -> Callable[[Linked[Any]], Place]:
     """Give the function that tells the place of a row."""
     on_link, key = _key(ends, by.name)
@@ -115,6 +121,7 @@ def place_by(ends: Ends, by: Order) -> Callable[[Linked[Any]], Place]:
     return lambda row: (getattr(row.record, key.column), row.record.id)
 
 
+@lru_cache
 def keys(ends: Ends, by: Order) -> tuple[Key, Key]:
     """Give the keys that links are ordered by."""
     return _key(ends, by.name)[1], Key(ends.far_id, "uuid")
@@ -122,7 +129,13 @@ def keys(ends: Ends, by: Order) -> tuple[Key, Key]:
 
 def scope(ends: Ends, source: UUID, link: LinkFilter | None, by: Order) -> str:
     """Name what a cursor belongs to: the relation and its source, the ordering and the filter."""
-    return repr((ends.name, source.int, tuple(by), sorted(conditions.link_parameters(link).items())))
+    filtered = "" if link is None else repr(sorted(conditions.link_parameters(link).items()))
+    return f"{_ordered(ends, by)} {source.int} {filtered}"
+
+
+@lru_cache
+def _ordered(ends: Ends, by: Order) -> str:
+    return f"{ends.name} {by}"
 
 
 def count(ends: Ends, sources: list[Any], link: LinkFilter | None) -> Call[dict[Any, int]]:

@@ -9,8 +9,10 @@ from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import UuidArray
 from useraim.core.clauses import assigned, differs, from_file, literal
+from useraim.core.frame import Frame
 from useraim.core.operation import method
 from useraim.core.ordering import ID
+from useraim.core.parts import Parts, parts_method
 from useraim.core.pypika import Q, among, param
 from useraim.core.pypika import table as rows_of
 from useraim.core.rows import maker, single, whole
@@ -19,7 +21,7 @@ from useraim.core.stream import Paged, stream_method
 from useraim.errors import NotFound
 from useraim.ids import in_key_order
 from useraim.page import Page, Place, Window, window
-from useraim.relation import deleting, finding, rules
+from useraim.relation import deleting, finding, framing, rules
 from useraim.relation.creating import (
     creation_arrays,
     creation_of_one_statement,
@@ -49,12 +51,13 @@ class Records(Generic[Id, R, New, FId, F]):
         some = among(rows.id, "ids")
         self.make = maker(table.row)
         named = partial(self._named, row=self.make)
-        self._get = named("get", Q.from_(rows).select(*table.columns).where(one))
-        self._find_many = named("find_many", Q.from_(rows).select(*table.columns).where(some))
-        self._exists = self._named("exists", Q.from_(rows).select(rows.id).where(one), row=single)
-        self._delete = self._named("delete", Q.from_(rows).delete().where(one).returning("id"), row=single)
-        self._delete_many = self._named("delete_many", Q.from_(rows).delete().where(some).returning("id"), row=single)
-        self._create = creation_statement(table)
+        self._get = named("get", lambda: Q.from_(rows).select(*table.columns).where(one))
+        self._find_many = named("find_many", lambda: Q.from_(rows).select(*table.columns).where(some))
+        self._exists = self._named("exists", lambda: Q.from_(rows).select(rows.id).where(one), row=single)
+        self._delete = self._named("delete", lambda: Q.from_(rows).delete().where(one).returning("id"), row=single)
+        self._delete_many = self._named(
+            "delete_many", lambda: Q.from_(rows).delete().where(some).returning("id"), row=single
+        )
 
     @method
     def get(self, id: Id | R) -> Call[R]:
@@ -169,6 +172,21 @@ class Records(Generic[Id, R, New, FId, F]):
         pages = partial(self._page, shape=shape, parameters=parameters, order="created_at", descending=False)
         return Paged(pages, _by_created_at)
 
+    @method
+    def frame(self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None) -> Call[Frame]:
+        """Return the records of `page` as Arrow columns, in no order. Needs the extra `[arrow]`."""
+        return framing.records(self.ends, where, search).whole()
+
+    @parts_method
+    def frames(
+        self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None, size: int = framing.SIZE
+    ) -> Parts[Frame]:
+        """Iterate over frames of at most `size` records of what `frame` returns, by id.
+
+        Nothing is held between them; records that are written meanwhile may be met or not.
+        """
+        return framing.records(self.ends, where, search).parts(size)
+
     def creation_of_one(self, new: New) -> Call[R]:
         """Build the call that creates one record: unlike the one for many, it looks for what is in the way last."""
         ((key, record),) = creations(self.table, [new]).items()
@@ -199,7 +217,9 @@ class Records(Generic[Id, R, New, FId, F]):
             return [created[key] for key in records]
 
         return (
-            self._create.call(read, creation_arrays(self.table, records), refuses=UNWRITTEN) if records else nothing([])
+            creation_statement(self.table).call(read, creation_arrays(self.table, records), refuses=UNWRITTEN)
+            if records
+            else nothing([])
         )
 
     def change(self, id: object, **given: object) -> Call[R]:
