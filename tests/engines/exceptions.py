@@ -32,7 +32,7 @@ SESSION = {
     "test_a_connection_busy_with_the_statement_of_another": BACKEND,
     "test_an_error_of_a_race_that_work_caught": BACKEND,
     "test_a_failure_behind_a_lock": SET,
-    "test_connections_that_a_pool_held_idle_for_too_long": SET,
+    "test_connections_that_a_pool_held_idle_for_too_long": OPTIONS,
     "test_each_try_runs_with_the_settings_of_the_session": SET,
     "test_a_pool_looks_for_another_server_when_its_own_has": SET,
     "integration/test_prepared": "looks at its session's prepared statements, which have other names there",
