@@ -54,7 +54,11 @@ async def drive_async(steps: Steps[T], call: Callable[[Thunk], Awaitable[Any]] =
 
 def work(steps: Callable[[Any], Steps[Any]]) -> Any:
     """Make steps what `transaction.run` calls, in the world of the connection."""
-    return lambda conn: drive_async(steps(conn)) if isinstance(conn, AsyncConnection) else drive(steps(conn))
+
+    def called_with(conn: Any) -> Any:
+        return drive_async(steps(conn)) if isinstance(conn, AsyncConnection) else drive(steps(conn))
+
+    return called_with
 
 
 def listed(stream: Any) -> Any:

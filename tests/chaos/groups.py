@@ -1,6 +1,7 @@
 """Processes full of workers: threads, tasks, or one alone that Ctrl-C hits."""
 
 import asyncio
+import inspect
 import logging
 import os
 import random
@@ -60,11 +61,11 @@ class Lender:
         return self.conn
 
     def _opened(self) -> Any:
-        opened = self.connect(self.conninfo, autocommit=True, prepare_threshold=self.threshold)
-        if isinstance(opened, psycopg.Connection):
-            self.conn = opened
-            return opened
-        return self._opened_async(opened)
+        opening = self.connect(self.conninfo, autocommit=True, prepare_threshold=self.threshold)
+        if inspect.isawaitable(opening):
+            return self._opened_async(opening)
+        self.conn = opening
+        return self.conn
 
     async def _opened_async(self, opening: Any) -> Any:
         self.conn = await opening

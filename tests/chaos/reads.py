@@ -2,7 +2,8 @@
 
 import io
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import useraim
 from tests.chaos.either import listed
@@ -17,7 +18,8 @@ explain: Any = useraim.explain
 dump: Any = useraim.bulk.dump
 
 
-class Read(NamedTuple):
+@dataclass(frozen=True)
+class Read:
     """One operation, and whether its answer is right."""
 
     name: str

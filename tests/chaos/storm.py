@@ -73,8 +73,9 @@ class Storm:
         """Lock what all want, for longer than some of them wait."""
         choices = Random(self.random.random())
         while True:
-            with suppress(psycopg.Error, OSError), self.cluster.admin() as conn:
+            with suppress(psycopg.Error), psycopg.connect(self.cluster.conninfo(), autocommit=True) as conn:
                 self._hold_by(conn, choices)
+            time.sleep(0.05)
 
     def _hold_by(self, conn: "psycopg.Connection[Any]", choices: Random) -> None:
         while True:

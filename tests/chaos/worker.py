@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 
+import useraim
 from tests.chaos.compounds import COMPOUNDS
 from tests.chaos.either import Steps, Thunk
 from tests.chaos.estate import Estate, read_for_good
@@ -18,8 +19,8 @@ from tests.chaos.links import LINKS
 from tests.chaos.reads import READS, Read
 from tests.chaos.records import RECORDS, create_aims, create_users
 from tests.chaos.writer import Write, Writer
-from useraim import scoped
 
+scope: Any = useraim.scoped
 PATIENCE = 60.0
 _UNDONE = {"40001", "40P01", "57014", "55P03"}
 """What the server answers when it has undone a call: nothing of it is there, and nobody has to look."""
@@ -128,7 +129,7 @@ class Worker:
         token = USED.set(used)
         note(db) if hasattr(db, "pgconn") else None
         if self.random.random() < 0.1:
-            db = scoped(db, {"chaos.worker": str(self.writer.estate.number)})
+            db = scope(db, {"chaos.worker": str(self.writer.estate.number)})
         try:
             return (yield Sending(lambda: send(db)))
         finally:

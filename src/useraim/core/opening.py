@@ -5,6 +5,7 @@ Whatever interrupts them, they leave nothing open: where psycopg cannot end one,
 
 # pyright: reportPrivateUsage=false
 
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Self
 
@@ -22,14 +23,14 @@ class _Opening(BaseTransaction[Any]):
     _is_whole = False
 
     def _enter_gen(self) -> PQGen[None]:
-        if not self.setting.steps:
-            yield from super()._enter_gen()
-            return
         exchange = Exchange(self._conn, self.setting.steps)
-        self.status = self.Status.ACTIVE
-        self._push_savepoint()
-        yield from exchange.after(self._conn, tuple(self._get_enter_commands()))
-        exchange.raise_failure(self._conn)
+        yield from super()._enter_gen()
+        if self.setting.steps:
+            yield from exchange.after(self._conn, tuple(super()._get_enter_commands()))
+            exchange.raise_failure(self._conn)
+
+    def _get_enter_commands(self) -> Iterator[bytes]:
+        return iter(()) if self.setting.steps else super()._get_enter_commands()  # settings go in the same write
 
     def _close_if_unclear(self, error: BaseException | None = None) -> None:
         # After an answer of the server psycopg rolls back. After an interrupt it cannot: its record of what is open may
