@@ -129,7 +129,7 @@ def cluster(bindir: Path | None = None) -> Generator[Cluster, None, None]:
             if account:
                 shutil.chown(scratch, account.pw_uid, account.pw_gid)
             scratch.chmod(0o755)
-            server = _Server(_reachable(bindir or newest(), scratch, account), account, socket, shell)
+            server = _Server(_reachable(bindir or newest(), scratch, account), account, socket, shell, {})
             yield Cluster(server, scratch)
 
 
