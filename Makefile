@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-rules schedules isolation soak clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation chaos soak test-pooler test-replica test-cluster tenants clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -23,7 +23,7 @@ install: $(VENV)/installed  ## make the environment in .venv (the first time a m
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --editable '.[binary,pool,local]' --group dev
+	$(BIN)/python -m pip install --quiet --editable '.[arrow,binary,pool,local]' --group dev
 	touch $@
 
 demo: install  ## migrate a server, load real data, answer questions
@@ -57,6 +57,9 @@ bench-quick: install  ## the same, fewer rounds (10 minutes)
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python -m benchmarks --quick
 
+bench-scale: install  ## the main operations at 10,000 to 1,000,000 memberships: what should be flat is flat (minutes)
+	$(BIN)/python -m benchmarks.scale
+
 bench-rules: install  ## what must= and if_version= cost (a minute)
 	$(BIN)/python -m benchmarks.rules
 
@@ -69,13 +72,35 @@ schedules: install  ## run every schedule of operations that meet, and write doc
 isolation: install  ## a million operations in transactions, checked for anomalies; writes docs/isolation.md (ten minutes)
 	$(BIN)/python -m tests.isolation
 
+chaos: install  ## a million acknowledged writes while everything breaks, and some on other drivers; writes docs/guarantees.md (forty minutes)
+	$(BIN)/python -m tests.chaos
+	$(BIN)/python -m tests.chaos --writes 50000 --python
+	$(BIN)/python -m tests.chaos --writes 50000 --psycopg 3.2.1
+	$(BIN)/python -m tests.chaos --writes 50000 --psycopg 3.2.1 --python
+
 soak: install  ## long races and property runs (many minutes)
 	$(BIN)/python -m pytest -m soak
+
+# What goes to sessions by itself (migrations) or starts servers is not run there: tests/engines/exceptions.py names it.
+OPERATIONS := $(BIN)/python -m pytest $(AT_ONCE) tests/integration
+
+test-pooler: install  ## the operations through PgBouncer in transaction mode, PGBOUNCER=/path names it (many minutes)
+	USERAIM_ENGINE=pooler $(OPERATIONS)
+	USERAIM_ENGINE=tracking-pooler $(OPERATIONS)
+
+test-replica: install  ## the operations with all reads on a hot standby (many minutes)
+	USERAIM_ENGINE=replica $(OPERATIONS)
+
+test-cluster: install  ## the operations on a Citus cluster, whose coordinator USERAIM_CLUSTER names, else on one of this machine (many minutes)
+	USERAIM_ENGINE=cluster $(OPERATIONS) tests/races
+
+tenants: install  ## a million random calls of tenants, half through PgBouncer if there is one (many minutes)
+	$(BIN)/python -m tests.security
 
 check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at
 	$(PYTHON) -m venv $(VENV)-next
 	$(VENV)-next/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(VENV)-next/bin/python -m pip install --quiet --editable '.[binary,pool,local]' --group dev
+	$(VENV)-next/bin/python -m pip install --quiet --editable '.[arrow,binary,pool,local]' --group dev
 	$(VENV)-next/bin/python -m pip install --quiet --upgrade --pre --no-deps psycopg psycopg-binary psycopg-pool
 	$(VENV)-next/bin/python -m pip list | grep psycopg
 	$(VENV)-next/bin/python -m pytest $(AT_ONCE)

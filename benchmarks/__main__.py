@@ -45,12 +45,14 @@ def run(given: argparse.Namespace) -> Results:
         results = Results({**versions(), **server.settings(admin)})
         options = {"rounds": given.rounds, "quick": given.quick, "left_out": results.left_out}
         pin = pinning.possible(admin)
-        results.settings["pinned to one core"] = "all but list, stream and load" if pin else "no: impossible here"
+        results.settings["pinned to one core"] = (
+            "all but list, stream, frame and load" if pin else "no: impossible here"
+        )
         with Runner(admin, conninfo, given.contenders, pin=pin, **options) as runner:
             near(results, runner, [each for each in chosen if each.name != LAST])
         with network(conninfo) as away, Runner(admin, away, given.contenders, pin=False, **options) as runner:
             far(results, runner, [each for each in chosen if each.network])
-        if {"list_100k", "stream_100k"} & set(given.only):
+        if set(memory.OPERATIONS) & set(given.only):
             readers = [name for name, contender in runner.contenders.items() if hasattr(contender, "list_100k")]
             results.memory = memory.measure(readers, conninfo, results.left_out)
         if LAST in given.only and not given.quick:
@@ -63,15 +65,16 @@ def run(given: argparse.Namespace) -> Results:
 def near(results: Results, runner: Runner, operations: list[Operation]) -> None:
     for each in operations:
         print(each.title, file=sys.stderr, flush=True)
-        rounds = runner.measure(each)
-        results.measurements.append(Measurement("local", each.name, each.title, each.target, BASE, rounds))
+        rounds, cpu = runner.measure(each)
+        shown = {} if each.pinned else cpu
+        results.measurements.append(Measurement("local", each.name, each.title, each.target, BASE, rounds, shown))
 
 
 def far(results: Results, runner: Runner, operations: list[Operation]) -> None:
     for each in operations:
         print(f"{each.title}, with a network", file=sys.stderr, flush=True)
         target, of = each.network_target or (None, BASE)
-        rounds = runner.measure(each)
+        rounds, _ = runner.measure(each)
         results.measurements.append(Measurement("network", each.name, each.title, target, of, rounds))
 
 

@@ -9,12 +9,14 @@ from .results import Measurement, Results
 SHOWN = {
     "useraim": "#2f81f7",
     "asyncpg": "#2da44e",
+    "sqlspec": "#1b9e9e",
     "core": "#d4a72c",
     "orm": "#e0703a",
     "django": "#a475f9",
+    "piccolo": "#d64f8b",
 }
 LEFT, RIGHT, TOP, BOTTOM = 280, 60, 64, 34
-WIDTH, BAR, GAP = 890, 10, 12
+WIDTH, BAR, GAP = 890, 9, 12
 TICKS = [0.25, 0.5, 1, 2, 5, 10, 20, 50, 100]
 STYLE = """text { font: 12px system-ui, sans-serif; fill: #1f2328 } .small { font-size: 10px; fill: #59636e }
 .line { stroke: #d1d9e0 } .one { stroke: #59636e; stroke-width: 1.5 } .title { font-size: 14px; font-weight: 600 }

@@ -1,5 +1,6 @@
 """Whether a contender did what it was asked: nothing is timed that was not checked before."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -30,6 +31,12 @@ def told(result: Any, field: str, expected: Iterable[UUID]) -> None:
 
 def number(admin: psycopg.Connection, expected: int) -> None:
     same(admin.execute("SELECT count(*) FROM user_aims WHERE role = 'guest'").fetchone(), (expected,))
+
+
+def framed(result: Any, expected: int) -> None:
+    """As many memberships, as tuples or as an Arrow table, and of every role the same share."""
+    roles = Counter(row[2] for row in result) if isinstance(result, list) else Counter(result["role"].to_pylist())
+    same((roles.total(), len(roles), min(roles.values()) > expected // 4), (expected, 3, True))
 
 
 def user_row(result: Any, email: str) -> None:

@@ -18,7 +18,10 @@ IMPORTS = {
     "asyncpg": "import asyncpg",
     "sqlalchemy + psycopg": "import sqlalchemy, psycopg",
     "sqlalchemy.orm + psycopg": "import sqlalchemy.orm, psycopg",
+    "sqlspec + psycopg": "import sqlspec, sqlspec.adapters.psycopg",
+    "sqlmodel + psycopg": "import sqlmodel, psycopg",
     "django.db + psycopg": "import django.db.models, psycopg",
+    "piccolo + asyncpg": "import piccolo.table, piccolo.engine.postgres, asyncpg",
 }
 
 

@@ -1,4 +1,4 @@
-"""How far the memory of a process grows while it reads 100,000 members, as a list and as a stream (Linux only)."""
+"""How far the memory of a process grows while it reads 100,000 members as list, stream and frame (Linux only)."""
 
 import json
 import subprocess
@@ -13,7 +13,7 @@ from .runner import Runner
 
 STATUS = Path("/proc/self/status")
 FORGET_PEAK = ("/proc/self/clear_refs", "5")
-OPERATIONS = ("stream_100k", "list_100k")
+OPERATIONS = ("stream_100k", "list_100k", "frame_100k")
 Peaks = dict[str, float]  # what: MB
 
 
@@ -35,7 +35,11 @@ def peaks(name: str, conninfo: str) -> Peaks:
                 continue
             Path(FORGET_PEAK[0]).write_text(FORGET_PEAK[1])
             base = status("VmRSS")
-            runner.wait(contender, function(*operation.arguments(0)))
+            try:
+                runner.wait(contender, function(*operation.arguments(0)))
+            except Exception as error:
+                print(f"{name}, {operation.title}: {error}", file=sys.stderr)
+                continue
             found[operation.name] = round(status("VmHWM") - base, 1)
             found.setdefault("base", round(base, 1))
     return found

@@ -27,7 +27,6 @@ class Operation:
     rounds: int = 15
     pinned: bool = True
     network: bool = False
-    loads: bool = False  # the last argument is rows, to be given the shape that the contender takes
     network_target: tuple[float, str] | None = None  # a ratio, and the contender it is to
 
 
@@ -73,6 +72,14 @@ def appended(admin: Admin, result: Any, call: int) -> None:
 def removed(admin: Admin, result: Any, call: int) -> None:
     checks.told(result, "removed", HUNDRED)
     checks.linked(admin, free(call), [])
+
+
+def visited(_admin: Admin, result: Any, call: int) -> None:
+    viewer, owner, links, counts, has = result
+    checks.user_row(viewer, f"user-{call}@example.org")
+    checks.user_row(owner, f"user-{data.MEMBERS + call}@example.org")
+    checks.members(links, data.aims_of_loaded(call), "aim")
+    checks.same((dict(counts), has), ({loaded(call): 20}, True))
 
 
 def deleted(admin: Admin, result: Any, call: int) -> None:
@@ -194,6 +201,15 @@ OPERATIONS = [
         network=True,
     ),
     Operation(
+        "batch",
+        "five reads of one page",
+        lambda call: (user(call), loaded(call), data.aims_of_loaded(call)[7]),
+        visited,
+        calls=30,
+        network=True,
+        network_target=(0.35, "useraim_apart"),
+    ),
+    Operation(
         "put_many",
         "put_many of 1,000 rows (100 known)",
         lambda call: (data.rows_to_put(call),),
@@ -201,7 +217,6 @@ OPERATIONS = [
         lambda admin, calls: data.link_free(admin, calls * 100, [aim(0)]),
         calls=2,
         rounds=11,
-        loads=True,
     ),
     Operation(
         "list_100k",
@@ -221,6 +236,15 @@ OPERATIONS = [
         pinned=False,
     ),
     Operation(
+        "frame_100k",
+        "frame of 120,000 memberships",
+        lambda _: (),
+        lambda _, result, _call: checks.framed(result, data.MEMBERS + 20 * data.LOADED),
+        data.forget_free,
+        rounds=7,
+        pinned=False,
+    ),
+    Operation(
         "bulk_100k",
         "load 100,000 rows (10,000 known)",
         lambda _: (data.bulk_rows(100_000),),
@@ -229,7 +253,6 @@ OPERATIONS = [
         target=0.75,
         rounds=5,
         pinned=False,
-        loads=True,
     ),
     Operation(
         "bulk_1m",
@@ -240,7 +263,6 @@ OPERATIONS = [
         target=1.43,
         rounds=3,
         pinned=False,
-        loads=True,
     ),
 ]
 BY_NAME = {operation.name: operation for operation in OPERATIONS}

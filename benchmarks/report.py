@@ -1,16 +1,16 @@
 """The results as Markdown: `python -m benchmarks.report results.json` writes it, and the chart, anew."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from . import chart, imports
-from .contenders import BASE, LABELS
+from .contenders import BASE, BUILDERS, LABELS, NOTED
 from .results import Measurement, Ratio, Results, load
 
 OURS = "useraim"
 STREAM_TARGET = 5
-COLUMNS = [name for name in LABELS if name != "locked"]
+COLUMNS = [name for name in LABELS if name not in NOTED]
 
 
 def write(results: Results, folder: Path) -> None:
@@ -24,12 +24,15 @@ def markdown(results: Results) -> str:
     parts = ["# Results", intro(results)]
     for section, title in (("local", "On the same machine"), ("network", "With 1 ms of network round trip")):
         if measurements := results.section(section):
-            parts += [f"## {title}: ratio to psycopg by hand", ratios(measurements)]
-            parts += [f"## {title}: median time of one call", medians(measurements)]
+            parts += [f"## {title}: ratio to psycopg by hand", *families(ratios, measurements), noted(measurements)]
+            parts += [f"## {title}: median time of one call", *families(medians, measurements)]
+    used = [Measurement(**{**vars(m), "rounds": m.cpu}) for m in results.section("local") if m.cpu]
+    if used:
+        parts += ["## On the same machine: CPU time of the client for one call", *families(medians, used)]
     parts += [part for part in (million(results), memory(results), importing(results)) if part]
     if results.left_out:
         parts += ["## Left out", "\n".join(f"- {line}" for line in results.left_out)]
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def intro(results: Results) -> str:
@@ -42,15 +45,19 @@ def table(head: list[str], rows: Iterable[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def present(measurements: list[Measurement]) -> list[str]:
-    return [name for name in COLUMNS if any(name in m.rounds for m in measurements)]
+def families(write: Callable[[list[Measurement], list[str]], str], measurements: list[Measurement]) -> list[str]:
+    """A table of those who are given their SQL and one of those who build it: together they are too wide to read."""
+    present = [name for name in COLUMNS if any(name in m.rounds for m in measurements)]
+    given = [name for name in present if name not in BUILDERS]
+    builders = [name for name in present if name in BUILDERS]
+    return [write(measurements, names) for names in (given, [OURS, *builders]) if names != [OURS]]
 
 
-def ratios(measurements: list[Measurement]) -> str:
-    names = [name for name in present(measurements) if name != BASE]
+def ratios(measurements: list[Measurement], names: list[str]) -> str:
+    names = [name for name in names if name != BASE]
     head = ["operation", "target", "", *(LABELS[name] for name in names)]
     rows = [[m.title, target(m), verdict(m), *(cell(m.ratio(name)) for name in names)] for m in measurements]
-    return table(head, rows) + locked(measurements)
+    return table(head, rows)
 
 
 def target(m: Measurement) -> str:
@@ -72,19 +79,20 @@ def cell(ratio: Ratio | None) -> str:
     return str(ratio) if ratio else "-"
 
 
-def locked(measurements: list[Measurement]) -> str:
-    """The one contender that has one operation."""
-    lines = ""
+def noted(measurements: list[Measurement]) -> str:
+    """Other ways to do one operation, which would leave their columns empty."""
+    lines: list[str] = []
     for m in measurements:
-        if ratio := m.ratio("locked"):
-            lines += f"\n\n{m.title}, {LABELS['locked']}: {ratio}."
-            if ours := m.ratio(OURS, "locked"):
-                lines += f" useraim takes {ours} of it."
-    return lines
+        for name in NOTED:
+            if ratio := m.ratio(name):
+                ours = m.ratio(OURS, name)
+                lines.append(
+                    f"- {m.title}, {LABELS[name]}: {ratio}." + (f" useraim takes {ours} of it." if ours else "")
+                )
+    return "\n".join(lines)
 
 
-def medians(measurements: list[Measurement]) -> str:
-    names = present(measurements)
+def medians(measurements: list[Measurement], names: list[str]) -> str:
     rows = [[m.title, *(time(m.median(name)) for name in names)] for m in measurements]
     return table(["operation", *(LABELS[name] for name in names)], rows)
 
@@ -103,7 +111,7 @@ def million(results: Results) -> str:
         if m.operation == "bulk_1m":
             rates = [(LABELS[name], 1e6 / (m.median(name) or 1)) for name in m.rounds]
             lines = [f"{label}: {rate:,.0f} rows a second" for label, rate in rates]
-            return "\n- ".join(["## A million rows\n\npsycopg and asyncpg: a bare COPY.\n", *lines])
+            return "\n- ".join(["## A million rows\n\nAll but useraim: a bare COPY.\n", *lines])
     return ""
 
 
@@ -114,9 +122,19 @@ def memory(results: Results) -> str:
     for name, peaks in results.memory.items():
         stream = peaks.get("stream_100k")
         said = met(stream, STREAM_TARGET) if stream is not None and name.startswith(OURS) else ""
-        figures = (f"{peaks[what]:.1f} MB" if what in peaks else "-" for what in ("list_100k", "stream_100k", "base"))
+        figures = (
+            f"{peaks[what]:.1f} MB" if what in peaks else "-"
+            for what in ("list_100k", "stream_100k", "frame_100k", "base")
+        )
         rows.append([LABELS[name], *figures, said])
-    head = ["contender", "list of 100,000", "stream of 100,000", "base", f"target: stream under {STREAM_TARGET} MB"]
+    head = [
+        "contender",
+        "list of 100,000",
+        "stream of 100,000",
+        "frame of 120,000",
+        "base",
+        f"target: stream under {STREAM_TARGET} MB",
+    ]
     return "## Memory: peak over base\n\n" + table(head, rows)
 
 

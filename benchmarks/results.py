@@ -12,7 +12,8 @@ from typing import Any
 
 from .contenders import BASE
 
-PACKAGES = ["psycopg", "psycopg-binary", "pypika", "asyncpg", "sqlalchemy", "django"]
+PACKAGES = ["psycopg", "psycopg-binary", "pypika", "asyncpg", "adbc-driver-postgresql", "pyarrow", "aiosql", "sqlspec"]
+PACKAGES += ["sqlalchemy", "sqlmodel", "django", "piccolo"]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Measurement:
-    """One operation of one section; `rounds`: the median seconds of each round, by contender."""
+    """One operation of one section; `rounds`: the median seconds of each round, by contender; `cpu`: of the client."""
 
     section: str
     operation: str
@@ -37,6 +38,7 @@ class Measurement:
     target: float | None
     target_of: str
     rounds: dict[str, list[float]]
+    cpu: dict[str, list[float]] = field(default_factory=dict)
 
     def median(self, name: str) -> float | None:
         return statistics.median(self.rounds[name]) if self.rounds.get(name) else None

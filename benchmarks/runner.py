@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 from . import pinning
@@ -15,8 +15,9 @@ from .contenders import LABELS, Contender, available, say
 from .data import Admin
 from .operations import Operation
 
-Measured = dict[str, list[float]]  # contender: the median of each round, in seconds
+Measured = dict[str, list[float]]  # contender: a figure of each round, in seconds
 QUICK_ROUNDS = 5
+LONG_ROUNDS = 3  # of a quick run, for what takes seconds
 QUICK_CALLS = 10
 
 
@@ -52,38 +53,36 @@ class Runner:
 
         return self.loop.run_until_complete(whole()) if contender.asynchronous else result
 
-    def measure(self, operation: Operation) -> Measured:
-        """Check everyone, warm them up, then time them round by round."""
+    def measure(self, operation: Operation) -> tuple[Measured, Measured]:
+        """Check everyone, warm them up, then time them round by round: median times, and means of the client's CPU."""
         able = [name for name in self.contenders if self.can(name, operation)]
         calls, rounds = self.extent(operation)
-        given = {name: self.arguments(name, operation, calls) for name in able}
+        given = [operation.arguments(call) for call in range(calls)]
         self.admin.execute("VACUUM user_aims, users")
         gc.collect()
         gc.freeze()
         measured: Measured = {name: [] for name in able}
+        cpu: Measured = {name: [] for name in able}
         with pinning.one_core(self.admin) if self.pin and operation.pinned else nullcontext():
-            for warm_up in [True] + [False] * rounds:
+            for warm_up in [True] * (calls > 1) + [False] * rounds:  # one long call was made by the check
                 self.shuffle(able)
                 for name in able:
                     operation.reset(self.admin, calls)
-                    times = self.times(name, operation, given[name])
+                    times, used = self.times(name, operation, given)
                     if not warm_up:
                         measured[name].append(statistics.median(times))
+                        cpu[name].append(used / calls)
         gc.unfreeze()
-        return measured
+        return measured, cpu
 
     def extent(self, operation: Operation) -> tuple[int, int]:
         """How many calls make a round, and how many rounds are made."""
         calls, rounds = operation.calls, self.rounds or operation.rounds
         if self.quick:
-            return min(calls, QUICK_CALLS), self.rounds or min(rounds, QUICK_ROUNDS)
+            return min(calls, QUICK_CALLS), self.rounds or min(
+                rounds, QUICK_ROUNDS if operation.pinned else LONG_ROUNDS
+            )
         return calls, rounds
-
-    def arguments(self, name: str, operation: Operation, calls: int) -> list[tuple[Any, ...]]:
-        given = [operation.arguments(call) for call in range(calls)]
-        if operation.loads:
-            given = [(*rest, self.contenders[name].rows(rows)) for *rest, rows in given]
-        return given
 
     def can(self, name: str, operation: Operation) -> bool:
         """Whether the contender has the operation and does it right; said in `left_out` where it does not."""
@@ -93,20 +92,23 @@ class Runner:
             return False
         operation.reset(self.admin, 1)
         try:
-            result = self.wait(contender, function(*self.arguments(name, operation, 1)[0]))
+            result = self.wait(contender, function(*operation.arguments(0)))
             operation.check(self.admin, result, 0)
         except Exception as error:
             say(self.left_out, f"{LABELS[name]}, {operation.title}: {type(error).__name__}: {str(error)[:200]}")
             return False
         return True
 
-    def times(self, name: str, operation: Operation, given: list[tuple[Any, ...]]) -> list[float]:
+    def times(self, name: str, operation: Operation, given: list[tuple[Any, ...]]) -> tuple[list[float], float]:
         contender = self.contenders[name]
         function = getattr(contender, operation.name)
         gc.collect()
+        start = process_time()
         if contender.asynchronous:
-            return self.loop.run_until_complete(awaited(function, given))
-        return called(function, given)
+            times = self.loop.run_until_complete(awaited(function, given))
+        else:
+            times = called(function, given)
+        return times, process_time() - start
 
 
 def called(function: Callable[..., Any], given: list[tuple[Any, ...]]) -> list[float]:

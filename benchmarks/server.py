@@ -32,7 +32,13 @@ def database(given: str | None) -> Iterator[str]:
         with filled(given) as conninfo:
             yield conninfo
         return
-    with patch.dict(local._SETTINGS, SETTINGS), local.postgres() as throwaway, filled(throwaway) as conninfo:
+    with throwaway() as own, filled(own) as conninfo:
+        yield conninfo
+
+
+@contextmanager
+def throwaway() -> Iterator[str]:
+    with patch.dict(local._SETTINGS, SETTINGS), local.postgres() as conninfo:
         yield conninfo
 
 

@@ -1,5 +1,6 @@
 """Every public operation in every shape, as calls that are built and not sent."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -113,6 +114,10 @@ def records(module: Any) -> Iterator[Shape]:
         yield Shape(f"{name}.count", module.count.call(where=[condition, AnyOf([OTHER])]), ("count",))
     yield Shape(f"{name}.count", module.count.call(search=MARK), ("count",))
     yield Shape(f"{name}.stream", module.stream.call(where=[AnyOf([ID])], search=MARK), row)
+    for asked in ({}, {"where": [AnyOf([ID])], "search": MARK}):
+        yield Shape(f"{name}.frame", module.frame.call(**asked))
+        for part in parts(module.frames, **asked):
+            yield Shape(f"{name}.frames", part)
 
 
 class _AnyRow:
@@ -132,6 +137,26 @@ def pages(page: Any, *args: Any, **asked: Any) -> list[Call[Any]]:
     first = page(*args, limit=1, **asked)
     cursor = first.read([[_AnyRow(), _AnyRow()]]).next
     return [first, page(*args, after=cursor, **asked), page(*args, before=cursor, **asked)]
+
+
+class _AnyFrame:
+    """A full part, whose rows all have the same key."""
+
+    @property
+    def table(self) -> Any:
+        return defaultdict[str, list[Any]](lambda: [self])
+
+    def as_py(self) -> UUID:
+        return ID  # type: ignore[no-any-return]
+
+    def __len__(self) -> int:
+        return 1
+
+
+def parts(frames: Any, *args: Any, **asked: Any) -> list[Call[Any]]:
+    """The first part, and the one after it."""
+    built = frames.build(*args, size=1, **asked)
+    return [built.start, built.after(_AnyFrame())]
 
 
 def relation(name: str, relation: Any) -> Iterator[Shape]:
@@ -179,6 +204,9 @@ def relation(name: str, relation: Any) -> Iterator[Shape]:
     for link in link_filters():
         yield Shape(name, relation.count.call([ID], link=link))
         yield Shape(f"{name}.stream", relation.stream.call(ID, link=link), far + LINK)
+        yield Shape(name, relation.frame.call([ID, OTHER], link=link))
+        for part in parts(relation.frames, [ID, OTHER], link=link):
+            yield Shape(name, part)
     yield Shape(name, relation.count_by_role.call([ID]))
     for link in (None, LinkFilter([MARK], [MARK], TIME, TIME)):
         yield Shape(name, relation.has.call(ID, OTHER, link=link))
@@ -209,6 +237,9 @@ def memberships() -> Iterator[Shape]:
                 yield Shape("user_aims.page", page, USER_AIM)
         yield Shape("user_aims.count", user_aims.count.call(link=link), ("count",))
         yield Shape("user_aims.stream", user_aims.stream.call(link=link), USER_AIM)
+        yield Shape("user_aims.frame", user_aims.frame.call(link=link))
+        for part in parts(user_aims.frames, link=link):
+            yield Shape("user_aims.frames", part)
 
 
 def every_shape() -> Iterator[Shape]:

@@ -38,6 +38,9 @@ class Wire:
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
+    def at_turn(self) -> None:
+        """Called each time, before what the client has said is passed on."""
+
     def _accept(self) -> None:
         while True:
             try:
@@ -66,7 +69,11 @@ class Wire:
         if not host.startswith("/"):
             return socket.create_connection((host, port))
         server = socket.socket(socket.AF_UNIX)
-        server.connect(f"{host}/.s.PGSQL.{port}")
+        try:
+            server.connect(f"{host}/.s.PGSQL.{port}")
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _pass(self, source: socket.socket, target: socket.socket, is_client: bool, answered: threading.Event) -> None:
@@ -78,7 +85,9 @@ class Wire:
                     elif answered.is_set() and piece not in _UNANSWERED:
                         self.round_trips += 1
                         answered.clear()
+                        self.at_turn()
                 target.sendall(piece)
+        with suppress(OSError):  # also after a reset: whoever was killed had not read everything
             target.shutdown(socket.SHUT_WR)
 
 

@@ -42,6 +42,15 @@ class Session:
 
         return self.runner.run(drawn())
 
+    def next_of(self, stream: Any) -> Any:
+        async def drawn() -> Any:
+            return await anext(stream)  # inside the loop, which then knows whom to close
+
+        return next(stream) if self.world == "sync" else self.runner.run(drawn())
+
+    def close(self, stream: Any) -> None:
+        self.awaited(stream.close() if self.world == "sync" else stream.aclose())
+
     def scoped(self, settings: Mapping[str, str]) -> "Session":
         scope = cast("Callable[..., Any]", scoped)(self.db, settings)
         return Session(self.world, self.runner, scope, False)

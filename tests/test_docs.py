@@ -17,7 +17,8 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from useraim import local
 
 ROOT = Path(__file__).parent.parent
-PAPERS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+OWN = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")
+PAPERS = [*(ROOT / name for name in OWN), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def environment(conninfo: str) -> dict[str, str]:

@@ -26,7 +26,7 @@ def second_of(database: str, first: Callable[[Connection], object], second: Call
         first(one)
         thread = threading.Thread(target=run, args=(two,))
         thread.start()
-        until_waiting(database, two, thread)
+        until_waiting(database, thread=thread)
         one.commit()
         thread.join(timeout=20)
         assert not thread.is_alive(), "the second caller is not done though the first has committed"

@@ -46,6 +46,13 @@ class World:
             return cursor.fetchall() if cursor.description else []
         return self.runner.run(self._execute(self.db, text, parameters))
 
+    def as_owner(self, script: str) -> None:
+        """Run plain SQL that a program may not run, with the rights of whoever has connected."""
+        ((role,),) = self.execute("SELECT current_user")
+        self.execute("SET ROLE NONE")
+        self.execute(script)
+        self.execute(f"SET ROLE {role}")
+
     def _awaited(self, rows: AsyncIterator[T]) -> Iterator[T]:
         while True:
             try:

@@ -12,6 +12,8 @@ from django.db.models import Count, Q
 from django.utils import timezone
 from psycopg.conninfo import conninfo_to_dict
 
+from .profile import one_by_one
+
 settings.configure(
     USE_TZ=True, INSTALLED_APPS=["benchmarks"], DATABASES={"default": {"ENGINE": "django.db.backends.postgresql"}}
 )
@@ -63,6 +65,10 @@ WITH_AIMS = LINKS.prefetch_related("aim").order_by("joined_at", "aim_id")
 WITH_USER = LINKS.select_related("user")
 
 
+def links(rows: list[Any]) -> list[UserAim]:
+    return [UserAim(user_id=user, aim_id=aim, role=role, permissions=given) for user, aim, role, given in rows]
+
+
 class Django:
     asynchronous = False
 
@@ -75,9 +81,6 @@ class Django:
 
     def close(self) -> None:
         connection.close()
-
-    def rows(self, rows: list[Any]) -> list[UserAim]:
-        return [UserAim(user_id=user, aim_id=aim, role=role, permissions=given) for user, aim, role, given in rows]
 
     def get_user(self, user: UUID) -> User:
         return User.objects.get(id=user)
@@ -121,8 +124,10 @@ class Django:
         members = WITH_USER.filter(after, aim_id=aim, joined_at__gte=joined_at)
         return list(members.order_by("joined_at", "user_id")[:100])
 
-    def put_many(self, rows: list[UserAim]) -> None:
-        LINKS.bulk_create(rows, ignore_conflicts=True)
+    batch = one_by_one
+
+    def put_many(self, rows: list[Any]) -> None:
+        LINKS.bulk_create(links(rows), ignore_conflicts=True)
 
     def list_100k(self, aim: UUID) -> list[UserAim]:
         return list(WITH_USER.filter(aim_id=aim).order_by("joined_at", "user_id"))
@@ -130,5 +135,5 @@ class Django:
     def stream_100k(self, aim: UUID) -> int:
         return sum(1 for _ in WITH_USER.filter(aim_id=aim).iterator(chunk_size=1_000))
 
-    def bulk_100k(self, rows: list[UserAim]) -> None:
-        LINKS.bulk_create(rows, ignore_conflicts=True, batch_size=1_000)
+    def bulk_100k(self, rows: list[Any]) -> None:
+        LINKS.bulk_create(links(rows), ignore_conflicts=True, batch_size=1_000)

@@ -62,9 +62,6 @@ class Libpq:
     def close(self) -> None:
         self.conn.close()
 
-    def rows(self, rows: list[Any]) -> list[Any]:
-        return rows
-
     def run(self, name: str, *values: bytes) -> pq.abc.PGresult:
         known = name.encode()
         if name not in self.prepared:

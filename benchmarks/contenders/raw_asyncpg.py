@@ -9,6 +9,7 @@ import asyncpg
 from psycopg.conninfo import conninfo_to_dict
 
 from . import statements
+from .profile import one_by_one_async
 from .shapes import Changes, LinkedAim, LinkedUser, User, UserAim
 
 SQL = {name: statements.numbered(text) for name, text in vars(statements).items() if isinstance(text, str)}
@@ -34,9 +35,6 @@ class Asyncpg:
 
     async def close(self) -> None:
         await self.conn.close()
-
-    def rows(self, rows: list[Any]) -> list[Any]:
-        return rows
 
     async def get_user(self, user: UUID) -> User | None:
         row = await self.conn.fetchrow(SQL["GET_USER"], user)
@@ -82,6 +80,8 @@ class Asyncpg:
     async def page(self, aim: UUID, joined_at: datetime, user: UUID) -> list[LinkedUser]:
         return [LinkedUser(*row) for row in await self.conn.fetch(SQL["PAGE"], aim, joined_at, user, 100)]
 
+    batch = one_by_one_async  # it has no pipeline
+
     async def put_many(self, rows: list[Any]) -> list[tuple[UUID, UUID]]:
         return [tuple(row) for row in await self.conn.fetch(SQL["PUT_MANY"], *statements.columns(rows))]
 
@@ -95,6 +95,10 @@ class Asyncpg:
                 LinkedUser(*record)
                 count += 1
         return count
+
+    async def frame_100k(self) -> list[Any]:
+        records: list[Any] = await self.conn.fetch(SQL["FRAME"])
+        return records
 
     async def bulk_100k(self, rows: Iterable[Any]) -> int:
         async with self.conn.transaction():

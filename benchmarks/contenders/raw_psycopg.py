@@ -31,9 +31,6 @@ class Psycopg:
     def close(self) -> None:
         self.conn.close()
 
-    def rows(self, rows: list[Any]) -> list[Any]:
-        return rows
-
     def run(self, statement: str, parameters: tuple[Any, ...], row: Callable[..., Any] = tuple_row) -> Any:
         self.cursor.row_factory = row
         return self.cursor.execute(statement, parameters, prepare=True)
@@ -86,6 +83,24 @@ class Psycopg:
         links: list[LinkedUser] = self.run(sql.PAGE, (aim, joined_at, user, 100), LINKED_USER).fetchall()
         return links
 
+    def batch(self, viewer: UUID, owner: UUID, aim: UUID) -> tuple[Any, ...]:
+        """A pipeline, so that they travel together."""
+        with self.conn.pipeline():
+            asked = [
+                self.send(sql.GET_USER, (viewer,), USER),
+                self.send(sql.GET_USER, (owner,), USER),
+                self.send(sql.LOAD_ONE, (owner,), LINKED_AIM),
+                self.send(sql.COUNT, ([owner],)),
+                self.send(sql.HAS, (owner, aim), scalar_row),
+            ]
+        first, second, links, counts, has = asked
+        return first.fetchone(), second.fetchone(), links.fetchall(), {owner: 0, **dict(counts)}, has.fetchone()
+
+    def send(self, statement: str, parameters: tuple[Any, ...], row: Callable[..., Any] = tuple_row) -> Any:
+        """Execute on a cursor that keeps its own answer."""
+        cursor: psycopg.Cursor[Any] = self.conn.cursor(binary=True, row_factory=row)
+        return cursor.execute(statement, parameters, prepare=True)
+
     def put_many(self, rows: list[Any]) -> list[tuple[UUID, UUID]]:
         added: list[tuple[UUID, UUID]] = self.run(sql.PUT_MANY, sql.columns(rows)).fetchall()
         return added
@@ -97,6 +112,11 @@ class Psycopg:
     def stream_100k(self, aim: UUID) -> int:
         cursor = self.conn.cursor(row_factory=LINKED_USER)
         return sum(1 for _ in cursor.stream(sql.STREAM, (aim,), binary=True))
+
+    def frame_100k(self) -> list[Any]:
+        """Plain tuples; a frame is still to be made of them."""
+        rows: list[Any] = self.run(sql.FRAME, ()).fetchall()
+        return rows
 
     def bulk_100k(self, rows: list[Any]) -> int:
         with self.conn.transaction(), self.conn.cursor() as cursor:
@@ -121,24 +141,3 @@ class Again(Psycopg):
     """The same code on another connection: how far its ratio is from 1 is how far any ratio can be trusted."""
 
     bulk_1m = None  # type: ignore[assignment]
-
-
-class Locked:
-    """The replace that two callers at once cannot break, as most would write it: four round trips."""
-
-    asynchronous = False
-
-    def open(self, conninfo: str) -> None:
-        self.hand = Psycopg()
-        self.hand.open(conninfo)
-
-    def close(self) -> None:
-        self.hand.close()
-
-    def rows(self, rows: list[Any]) -> list[Any]:
-        return rows
-
-    def replace(self, user: UUID, aims: list[UUID]) -> Changes:
-        with self.hand.conn.transaction():
-            self.hand.run(sql.LOCK, (user,))
-            return self.hand.replace(user, aims)

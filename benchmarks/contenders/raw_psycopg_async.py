@@ -22,9 +22,6 @@ class PsycopgAsync:
     async def close(self) -> None:
         await self.conn.close()
 
-    def rows(self, rows: list[Any]) -> list[Any]:
-        return rows
-
     async def run(self, statement: str, parameters: tuple[Any, ...], row: Callable[..., Any] = tuple_row) -> Any:
         cursor = self.conn.cursor(binary=True, row_factory=row)
         return await cursor.execute(statement, parameters, prepare=True)
@@ -68,3 +65,17 @@ class PsycopgAsync:
         parameters = (aim, joined_at, user, 100)
         links: list[LinkedUser] = await (await self.run(sql.PAGE, parameters, LINKED_USER)).fetchall()
         return links
+
+    async def batch(self, viewer: UUID, owner: UUID, aim: UUID) -> tuple[Any, ...]:
+        async with self.conn.pipeline():
+            asked = [
+                await self.run(sql.GET_USER, (viewer,), USER),
+                await self.run(sql.GET_USER, (owner,), USER),
+                await self.run(sql.LOAD_ONE, (owner,), LINKED_AIM),
+                await self.run(sql.COUNT, ([owner],)),
+                await self.run(sql.HAS, (owner, aim), scalar_row),
+            ]
+        viewing, seen, links, counts, has = asked
+        counted = {owner: 0, **dict(await counts.fetchall())}
+        found = await viewing.fetchone(), await seen.fetchone(), await links.fetchall()
+        return *found, counted, await has.fetchone()

@@ -36,6 +36,11 @@ class LinkedAim:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadedAim(LinkedAim):
+    user_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class LinkedUser:
     id: UUID
     name: str

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, insert, sele
 from sqlalchemy.dialects.postgresql import insert as insert_or_skip
 
 from . import sqlalchemy_models as models
+from .profile import one_by_one
 from .shapes import Changes
 
 USERS, AIMS, LINKS = models.User.__table__, models.Aim.__table__, models.UserAim.__table__
@@ -35,6 +36,14 @@ PLACE = tuple_(LINKS.c.joined_at, LINKS.c.user_id)
 PAGE = LIST.where(tuple_(bindparam("joined_at"), bindparam("after")) < PLACE).limit(100)
 
 
+KEYS = ("user_id", "aim_id", "role", "permissions")
+
+
+def dicts(rows: list[Any]) -> list[dict[str, Any]]:
+    """Rows as many statements at once take them."""
+    return [dict(zip(KEYS, row, strict=True)) for row in rows]
+
+
 class Core:
     asynchronous = False
 
@@ -47,9 +56,6 @@ class Core:
             conn.close()
         for engine in self.engines:
             engine.dispose()
-
-    def rows(self, rows: list[Any]) -> list[dict[str, Any]]:
-        return [dict(zip(("user_id", "aim_id", "role", "permissions"), row, strict=True)) for row in rows]
 
     def get_user(self, user: UUID) -> Any:
         return self.conn.execute(GET_USER, {"user": user}).one_or_none()
@@ -92,8 +98,10 @@ class Core:
     def page(self, aim: UUID, joined_at: datetime, user: UUID) -> Any:
         return self.conn.execute(PAGE, {"aim": aim, "joined_at": joined_at, "after": user}).all()
 
+    batch = one_by_one
+
     def put_many(self, rows: list[Any]) -> Any:
-        return self.conn.execute(PUT_MANY, rows).all()
+        return self.conn.execute(PUT_MANY, dicts(rows)).all()
 
     def list_100k(self, aim: UUID) -> Any:
         return self.conn.execute(LIST, {"aim": aim}).all()
@@ -105,7 +113,7 @@ class Core:
 
     def bulk_100k(self, rows: list[Any]) -> None:
         with self.transactional.begin():
-            self.transactional.execute(insert_or_skip(LINKS).on_conflict_do_nothing(), rows)
+            self.transactional.execute(insert_or_skip(LINKS).on_conflict_do_nothing(), dicts(rows))
 
 
 def replace(conn: Connection, user: UUID, aims: list[UUID]) -> Changes:

@@ -34,6 +34,7 @@ WHERE ua.aim_id = %s AND (ua.joined_at, ua.user_id) > (%s, %s) ORDER BY ua.joine
 LIST = f"""SELECT {USER}, {LINK} FROM user_aims ua JOIN users u ON u.id = ua.user_id
 WHERE ua.aim_id = %s ORDER BY ua.joined_at, ua.user_id"""
 STREAM = f"SELECT {USER}, {LINK} FROM user_aims ua JOIN users u ON u.id = ua.user_id WHERE ua.aim_id = %s"
+FRAME = "SELECT user_id, aim_id, role, permissions, joined_at FROM user_aims"
 PUT_MANY = """INSERT INTO user_aims (user_id, aim_id, role, permissions)
 SELECT user_id, aim_id, role, permissions::text[]
 FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[]) AS w (user_id, aim_id, role, permissions)

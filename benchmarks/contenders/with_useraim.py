@@ -1,15 +1,17 @@
 """useraim by its public functions; the async contender calls the very same ones on an async connection."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 import psycopg
+from psycopg_pool import AsyncConnectionPool, ConnectionPool
 
-from useraim import NewUserAim
+from useraim import batch
 from useraim.accounts import user_aims, users
 from useraim.works import aims
+
+POOL: Any = {"min_size": 1, "max_size": 1, "kwargs": {"autocommit": True}}
 
 
 class Useraim:
@@ -18,12 +20,11 @@ class Useraim:
 
     def open(self, conninfo: str) -> Any:
         self.db: Any = psycopg.connect(conninfo, autocommit=True)
+        self.pool: Any = ConnectionPool(conninfo, **POOL)
 
     def close(self) -> Any:
+        self.pool.close()
         return self.db.close()
-
-    def rows(self, rows: Iterable[Any]) -> list[NewUserAim]:
-        return [NewUserAim(user, aim, role=role, permissions=given) for user, aim, role, given in rows]
 
     def get_user(self, user: UUID) -> Any:
         return users.get(self.db, user)
@@ -70,16 +71,30 @@ class Useraim:
             page = aims.users.page(self.db, aim, limit=1_000, after=page.next)
         self.after = page.next
 
-    def put_many(self, rows: list[NewUserAim]) -> Any:
+    def batch(self, viewer: UUID, owner: UUID, aim: UUID) -> Any:
+        mine = users.aims
+        reads = mine.of.call(owner), mine.count.call([owner]), mine.has.call(owner, aim)
+        return batch(self.db, users.get.call(viewer), users.get.call(owner), *reads)
+
+    def put_many(self, rows: list[Any]) -> Any:
         return user_aims.put_many(self.db, rows)
 
     def list_100k(self, aim: UUID) -> Any:
         return aims.users.of(self.db, aim)
 
     def stream_100k(self, aim: UUID) -> Any:
-        return sum(1 for _ in aims.users.stream(self.db, aim))
+        """Over a pool, where it can hold a connection of its own."""
+        return self.streamed(self.pool, aim)
 
-    def bulk_100k(self, rows: list[NewUserAim]) -> Any:
+    def streamed(self, db: Any, aim: UUID) -> int:
+        return sum(1 for _ in aims.users.stream(db, aim))
+
+    def frame_100k(self) -> Any:
+        import pyarrow
+
+        return pyarrow.table(user_aims.frame(self.db))
+
+    def bulk_100k(self, rows: list[Any]) -> Any:
         from useraim import bulk
 
         return bulk.load(self.db, rows)
@@ -89,9 +104,16 @@ class Useraim:
 
 class UseraimAsync(Useraim):
     asynchronous = True
+    bulk_1m = None  # it takes as long as the sync one
 
     async def open(self, conninfo: str) -> None:
         self.db = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+        self.pool = AsyncConnectionPool(conninfo, open=False, **POOL)
+        await self.pool.open()
+
+    async def close(self) -> None:
+        await self.pool.close()
+        await self.db.close()
 
     async def page(self, aim: UUID, joined_at: datetime, user: UUID) -> Any:
         if self.after is None:
@@ -106,6 +128,11 @@ class UseraimAsync(Useraim):
 
     async def stream_100k(self, aim: UUID) -> int:
         count = 0
-        async for _ in aims.users.stream(self.db, aim):
+        async for _ in aims.users.stream(self.pool, aim):
             count += 1
         return count
+
+    async def frame_100k(self) -> Any:
+        import pyarrow
+
+        return pyarrow.table(await user_aims.frame(self.db))

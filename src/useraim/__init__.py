@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from useraim import errors
 from useraim.accounts import user_aims, users
 from useraim.batch import AsyncScoped, Plan, Scoped, batch, explain, preview, scoped
+from useraim.core.frame import Frame
 from useraim.core.statement import Call
 from useraim.errors import (
     AlreadyExists,
@@ -61,6 +62,7 @@ __all__ = [
     "EditUser",
     "Error",
     "Exactly",
+    "Frame",
     "InvalidCursor",
     "InvalidValue",
     "Link",

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from glob import escape, glob
 from importlib.util import find_spec
@@ -41,19 +41,23 @@ _VARIABLES = {"host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "dbname": "P
 
 
 @contextmanager
-def postgres(path: str | os.PathLike[str] | None = None, *, bindir: Path | None = None) -> Generator[str, None, None]:
+def postgres(
+    path: str | os.PathLike[str] | None = None, *, bindir: Path | None = None, config: Mapping[str, str] | None = None
+) -> Generator[str, None, None]:
     """Run a server while the context lasts and give the conninfo of an empty database on it.
 
     With `path` its data stays there for the next time; without, all of it vanishes at the end, also on an exception,
     and when this process is killed. `bindir` is the folder of `initdb` to use, else that of the data's version, else
-    the newest that `binaries` finds. Root cannot run a server: the commands are then run as an unprivileged account.
+    the newest that `binaries` finds. `config` is as in postgresql.conf. Root cannot run a server: the commands are then
+    run as an unprivileged account.
     """
     with tempfile.TemporaryDirectory(prefix="useraim-", ignore_cleanup_errors=True) as scratch, _socket() as socket:
         data = Path(path).absolute() if path else Path(scratch, "data")
         with _Shell(Path(scratch, "log"), ["rm", "-rf", scratch, str(socket)]) as shell:
             account = _account()
             os.chmod(scratch, 0o755)
-            server = _Server(_reachable(bindir or _fitting(data), Path(scratch), account), account, socket, shell)
+            programs = _reachable(bindir or _fitting(data), Path(scratch), account)
+            server = _Server(programs, account, socket, shell, {**_SETTINGS, **(config or {})})
             if not (data / "PG_VERSION").exists():
                 server.create(data)
             server.start(data)
@@ -186,11 +190,14 @@ class _Shell:
 
 
 class _Server:
-    def __init__(self, bindir: Path, account: pwd.struct_passwd | None, socket: Path, shell: _Shell) -> None:
+    def __init__(
+        self, bindir: Path, account: pwd.struct_passwd | None, socket: Path, shell: _Shell, config: Mapping[str, str]
+    ) -> None:
         self.bindir = bindir
         self.account = account
         self.socket = socket
         self.shell = shell
+        self.config = config
         self._own(socket)
 
     def create(self, data: Path) -> None:
@@ -201,7 +208,7 @@ class _Server:
         self.shell.run("initdb", [*command, "--locale=C.UTF-8"], [*command, "--no-locale"])
 
     def start(self, data: Path) -> None:
-        options = "".join(f" -c {name}='{value}'" for name, value in _SETTINGS.items()) + f" -k '{self.socket}'"
+        options = "".join(f" -c {name}='{value}'" for name, value in self.config.items()) + f" -k '{self.socket}'"
         # Not stopped if it cannot be started: the server of this folder may be another's.
         self.shell.run(
             "pg_ctl",
@@ -211,7 +218,7 @@ class _Server:
         self._ensure_database()
 
     def conninfo(self, dbname: str = _DATABASE) -> str:
-        return make_conninfo(host=str(self.socket), port="5432", user=_USER, dbname=dbname)
+        return make_conninfo(host=str(self.socket), port=self.config.get("port", "5432"), user=_USER, dbname=dbname)
 
     def _ensure_database(self) -> None:
         import psycopg

@@ -1,41 +1,32 @@
 """The migrations from Python: apply them, roll them back, and compare a database with this version of the package.
 
-Plain `yoyo apply` does the same work and may be used in turn. Three things are only here: processes that start at once
-take turns, the lock of whoever was killed is removed, and a migration and its mark are one transaction (yoyo uses two
-connections, and leaves a migration that is applied but not marked when it is killed in between).
+Plain `yoyo apply` does the same work and may be used in turn. Four things are only here: processes that start at once
+take turns, the lock of whoever was killed is removed, a migration and its mark are one transaction, and one that needs
+a table for itself asks again and again, instead of having all others queue behind it.
 """
 
 import sys
-import time
-from collections.abc import Coroutine, Generator, Iterable, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cache
 from glob import escape
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Final, overload
-from uuid import uuid4
 
 import psycopg
 from psycopg import Connection
-from psycopg.conninfo import conninfo_to_dict
 
 from useraim.core import files
 from useraim.core.clauses import from_file
 from useraim.core.database import AsyncDatabase, Database, is_async
+from useraim.core.migrating import address, move, turn
 from useraim.core.pypika import Q, function
 from useraim.core.rows import single, whole
 from useraim.core.running import run, run_async
 from useraim.core.statement import Call, Statement, first, literal, nothing
 from useraim.errors import Conflict, InvalidValue, SchemaOutOfDate
-
-_TURN: Final = int.from_bytes(b"useraim")  # the key of an advisory lock of PostgreSQL
-_WAITING: Final = _TURN + 1  # of another, shared by all that wait for their turn
-_POLL: Final = 0.1  # seconds
-_PATIENCE: Final = 60.0  # seconds to wait for a plain yoyo that is at work, or may be
 
 _EXISTS: Final = Statement(
     "schema.exists",
@@ -44,11 +35,7 @@ _EXISTS: Final = Statement(
 )
 _APPLIED: Final = Statement("schema.status", from_file("schema/applied_migrations.sql"), whole)
 
-_LOG: Final = """
-    INSERT INTO _yoyo_log (id, migration_hash, migration_id, operation, username, comment, created_at_utc)
-    VALUES (%s, %s, %s, %s, current_user, %s, %s)"""
-_LOCKED: Final = "SELECT xmin::text, pid, ctime FROM yoyo_lock"
-_POSSIBLE_HOLDERS: Final = literal(from_file("schema/possible_lock_holders.sql"))
+_FOREIGN: Final = literal(from_file("schema/foreign_tables.sql"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +55,21 @@ class Status:
 def apply(conninfo: str = "") -> tuple[str, ...]:
     """Apply what is pending and return its ids; nothing is written when nothing is pending.
 
-    `conninfo` is libpq's, in either form, and names the server itself, not a transaction pooler. When several call at
-    once, one does the work and the others wait for it. A plain yoyo that is at work, or was killed while sessions stay
-    that may be its own, is waited for one minute; then `Conflict` says how to break its lock.
+    `conninfo` is libpq's, in any form, and names the server itself, not a transaction pooler; of several hosts the
+    primary is taken. `InvalidValue` where it cannot be read; no error tells a password.
+
+    When several call at once, one does the work and the others wait for it. `Conflict` where a table of one of its
+    names is another application's, before anything is changed; and after one minute of waiting for a plain yoyo (at
+    work, or killed while sessions stay that may be its own), or for the lock of a table: what is applied by then stays,
+    and the next call goes on from there. No one else waits for such a lock longer than a fifth of a second at a time.
     """
-    with psycopg.connect(conninfo, autocommit=True) as conn:
-        if not status(conn).pending:
+    parts = address(conninfo)
+    with psycopg.connect(**parts, autocommit=True) as conn:
+        if not (pending := status(conn).pending):
             return ()
-    with _turn(conninfo) as backend:
-        return _move(backend, backend.to_apply(_migrations()), "apply")
+        _refuse_foreign(conn, pending)
+    with turn(parts) as backend:
+        return move(backend, backend.to_apply(_migrations()), "apply", checksums())
 
 
 def rollback(conninfo: str = "", *, to: str | None) -> tuple[str, ...]:
@@ -85,13 +78,14 @@ def rollback(conninfo: str = "", *, to: str | None) -> tuple[str, ...]:
     `SchemaOutOfDate`, and nothing done, where a newer version of this package has applied further migrations: only
     that version can roll them back. Waits as `apply` does.
     """
-    stay = _up_to(to)
-    with psycopg.connect(conninfo, autocommit=True) as conn:
+    stay, parts = _up_to(to), address(conninfo)
+    with psycopg.connect(**parts, autocommit=True) as conn:
         if not _to_rollback(status(conn), stay):
             return ()
-    with _turn(conninfo) as backend:
+    with turn(parts) as backend:
         going = _to_rollback(_status(backend.connection), stay)
-        return _move(backend, [one for one in backend.to_rollback(_migrations()) if one.id in going], "rollback")
+        found = [one for one in backend.to_rollback(_migrations()) if one.id in going]
+        return move(backend, found, "rollback", checksums())
 
 
 @overload
@@ -159,6 +153,14 @@ def _checksum(path: Path) -> str:
     return sha256("\n".join(line for line in lines if line and not line.startswith("--")).encode()).hexdigest()
 
 
+def _refuse_foreign(conn: Connection[Any], pending: tuple[str, ...]) -> None:
+    if found := [name for (name,) in conn.execute(_FOREIGN, {"pending": list(pending)})]:
+        raise Conflict(
+            f"the database has {', '.join(found)} of another application, and nothing was changed: give this package a"
+            " schema of its own, by `options='-c search_path=…'` in the conninfo"
+        )
+
+
 def _up_to(to: str | None) -> set[str]:
     ids = list(checksums())
     if to is not None and to not in ids:
@@ -174,100 +176,6 @@ def _to_rollback(found: Status, stay: set[str]) -> set[str]:
 
 def _migrations() -> Any:
     return import_module("yoyo").read_migrations(escape(str(files.folder("migrations"))))
-
-
-@contextmanager
-def _turn(conninfo: str) -> Generator[Any, None, None]:
-    """Give yoyo's backend, when it is our turn: both this package's lock and yoyo's are held meanwhile."""
-    with _backend(conninfo) as backend:
-        with suppress(psycopg.errors.InvalidParameterValue):  # where the server's system cannot tell
-            # Without it what a killed process has begun goes on, and keeps the lock, until it is done.
-            backend.connection.execute("SET client_connection_check_interval = '1s'")
-        _take_turn(backend.connection)
-        if not _found(backend.connection, "SELECT WHERE to_regclass('yoyo_lock') IS NOT NULL"):
-            backend.create_lock_table()
-        with ExitStack() as held:
-            _lock(backend, held)
-            # What tells it from a plain yoyo's: whoever has the turn knows that its holder is gone.
-            backend.connection.execute("UPDATE yoyo_lock SET ctime = NULL")
-            backend.ensure_internal_schema_updated()
-            yield backend
-
-
-def _backend(conninfo: str) -> Any:
-    # Not yoyo's get_backend: its URL loses what it cannot spell, and it creates and drops a table each time.
-    connections = import_module("yoyo.connections")
-    uri = connections.DatabaseURI("postgresql+psycopg", None, None, None, None, None, conninfo_to_dict(conninfo))
-    return connections.get_backend_class(uri.scheme)(uri, connections.default_migration_table)
-
-
-def _take_turn(conn: Connection[Any]) -> None:
-    conn.execute("SELECT pg_advisory_lock_shared(%s)", [_WAITING])
-    # Asked for again and again: a statement that waits would hold a snapshot, which CREATE INDEX CONCURRENTLY of
-    # whoever has the lock would wait for.
-    while not _found(conn, "SELECT WHERE pg_try_advisory_lock(%s)", _TURN):
-        time.sleep(_POLL)
-
-
-def _lock(backend: Any, held: ExitStack) -> None:
-    taken = import_module("yoyo.exceptions").LockTimeout
-    end = time.monotonic() + _PATIENCE
-    while True:
-        _await_yoyo(backend.connection, end)
-        with suppress(taken):
-            held.enter_context(backend.lock(timeout=_POLL))
-            return
-
-
-def _await_yoyo(conn: Connection[Any], end: float) -> None:
-    """Wait until nobody has yoyo's lock; remove one whose holder is gone.
-
-    A yoyo keeps the session that it locks with. So the holder is gone when no session is left of those that were there
-    when its lock was seen first. Clocks say nothing: the time in the lock is that of another machine.
-    """
-    seen, suspects = None, set[int]()
-    while lock := conn.execute(_LOCKED).fetchone():
-        others = {pid for (pid,) in conn.execute(_POSSIBLE_HOLDERS, {"waiting": _WAITING})}
-        seen, suspects = lock, suspects & others if lock == seen else others
-        version, pid, since = lock
-        if since is None or not suspects:
-            conn.execute("DELETE FROM yoyo_lock WHERE xmin::text = %s", [version])
-        elif time.monotonic() > end:
-            raise Conflict(
-                f"process {pid} has locked the database for yoyo since {since:%F %T} UTC: wait until it is done; if it"
-                " was killed, run `yoyo break-lock`, or DELETE FROM yoyo_lock"
-            )
-        else:
-            time.sleep(_POLL)
-
-
-def _found(conn: Connection[Any], query: Any, *parameters: object) -> bool:
-    return conn.execute(query, parameters or None).fetchone() is not None
-
-
-def _move(backend: Any, migrations: Iterable[Any], direction: str) -> tuple[str, ...]:
-    return tuple(_move_one(backend, migration, direction) for migration in migrations)
-
-
-def _move_one(backend: Any, migration: Any, direction: str) -> str:
-    migration.load()
-    if not migration.use_transactions:
-        migration.process_steps(backend, direction)
-    with backend.transaction():
-        if migration.use_transactions:
-            migration.process_steps(backend, direction)
-        _mark(backend, migration, direction)
-    return str(migration.id)
-
-
-def _mark(backend: Any, migration: Any, direction: str) -> None:
-    mark, comment = (
-        (backend.mark_one, checksums()[migration.id]) if direction == "apply" else (backend.unmark_one, None)
-    )
-    mark(migration, log=False)
-    # Not yoyo's log_migration: it cannot comment, and fails for a user id without a name, as containers have.
-    now = datetime.now(UTC).replace(tzinfo=None)
-    backend.connection.execute(_LOG, [str(uuid4()), migration.hash, migration.id, direction, comment, now])
 
 
 if __name__ == "__main__":

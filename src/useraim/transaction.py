@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeAlias, TypeVar, overload
+from typing import Any, TypeAlias, TypeVar, cast, overload
 from weakref import WeakKeyDictionary
 
 import psycopg
@@ -45,10 +45,10 @@ def run(db: Any, work: Callable[[Any], Any], *, attempts: int = 5, idempotent: b
     """Call `work(conn)` in a transaction, commit, and return its result: what is returned is stored.
 
     After a failure that `errors.is_retryable` names, and a pause, it is called again in a new transaction: on another
-    connection of a pool, but only on the same one where a connection is given, since a new one would lack what its
-    session was set to. So a connection that is lost, or read-only, ends it there. After `attempts` the last failure is
-    raised. A connection lost during COMMIT leaves open whether it succeeded: the error has a note that says so, and is
-    only tried again if `idempotent` says that the work may be done twice.
+    connection of a pool, whose dead ones are replaced before, but only on the same one where a connection is given,
+    since a new one would lack what its session was set to. So a connection that is lost, or read-only, ends it there.
+    After `attempts` the last failure is raised. A connection lost during COMMIT leaves open whether it succeeded: the
+    error has a note that says so, and is only tried again if `idempotent` says that the work may be done twice.
 
     If `work` catches an error that has ended the transaction, and returns, `InFailedSqlTransaction` is raised, and it
     is not called again, since nothing tells whether that error was worth it: let it pass.
@@ -106,6 +106,8 @@ def _run(db: Database, work: Callable[[Connection[Any]], T], tries: _Tries) -> T
         except psycopg.Error as error:
             if not tries.may_go_on(error):
                 raise
+        if tries.conn and tries.conn.closed:  # a pool's: with a server it loses all, maybe more than there are tries
+            cast("Any", given(db)).check()
         time.sleep(tries.pause())
 
 
@@ -153,6 +155,8 @@ async def _run_async(db: AsyncDatabase, work: Callable[[AsyncConnection[Any]], A
         except psycopg.Error as error:
             if not tries.may_go_on(error):
                 raise
+        if tries.conn and tries.conn.closed:
+            await cast("Any", given(db)).check()
         await asyncio.sleep(tries.pause())
 
 

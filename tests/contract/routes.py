@@ -3,13 +3,16 @@
 import io
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from importlib import import_module
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
 
 import psycopg
 
 from tests.ends import End
+from tests.integration.frames.rows import rows
 from tests.worlds import World
-from useraim import bulk, user_aims, users
+from useraim import Frame, bulk, user_aims, users
 from useraim.relation.attributes import ATTRIBUTES
 from useraim.values import Link, NewUserAim, UserAim
 
@@ -73,9 +76,16 @@ class Route(NamedTuple):
         return tuple(value) if ATTRIBUTES[self.name].type.endswith("[]") else value
 
 
+def first_of(frame: Frame) -> Any:
+    """The first row of a frame, a list as a tuple."""
+    (row, *_) = rows(frame)
+    return SimpleNamespace(**row)
+
+
 def reads(at: Route) -> Iterator[tuple[str, Any]]:
     """What every read says of the only membership."""
-    call, relation, source, pair = at.call, at.end.relation, at.source, at.pair
+    call, source, pair = at.call, at.source, at.pair
+    relation: Any = at.end.relation
     yield "of", call(relation.of, source)[0]
     yield "of, some", call(relation.of, source, limit=1, order_by="role")[0]
     yield "load", call(relation.load, [source])[source.id][0]
@@ -87,6 +97,10 @@ def reads(at: Route) -> Iterator[tuple[str, Any]]:
     yield "find_many", call(user_aims.find_many, [pair])[0]
     yield "user_aims.page", call(user_aims.page).items[0]
     yield "user_aims.stream", call.rows(user_aims.stream)[0]
+    yield "frame", first_of(call(relation.frame, [source]))
+    yield "frames", first_of(call.rows(relation.frames, [source])[0])
+    yield "user_aims.frame", first_of(call(user_aims.frame))
+    yield "user_aims.frames", first_of(call.rows(cast("Any", user_aims.frames))[0])
     yield "update of nothing", call(user_aims.update, *pair)
     yield "grant", call(user_aims.grant, *pair, [])
     yield "revoke", call(user_aims.revoke, *pair, ["none"])
@@ -180,6 +194,34 @@ def put_many_to_a_link(at: Route, value: Any) -> None:
     at.call(user_aims.put_many, [at.row(value)], on_match="update")
 
 
+def plain_rows(at: Route, value: Any) -> Iterator[Any]:
+    """The pair with every attribute, as a tuple and by name."""
+    user, aim = at.pair
+    others = at.others(value)
+    yield (user, aim, *(others[name] for name in ATTRIBUTES))
+    yield {"aim_id": aim, **at.given(value), "user_id": str(user.id)}
+
+
+def put_many_of_plain_rows(at: Route, value: Any) -> None:
+    for row in plain_rows(at, value):
+        at.call(user_aims.delete, *at.pair)
+        at.call(user_aims.put_many, [row])
+        assert at.stored() == value
+
+
+def bulk_load_of_plain_rows(at: Route, value: Any) -> None:
+    for row in plain_rows(at, value):
+        at.call(user_aims.delete, *at.pair)
+        at.load([row])
+        assert at.stored() == value
+
+
+def bulk_load_of_a_frame(at: Route, value: Any) -> None:
+    user, aim = at.pair
+    table: Any = import_module("pyarrow").table
+    at.load(table({at.name: [value], "user_id": [str(user.id)], "aim_id": [aim.id.bytes]}))
+
+
 def bulk_load(at: Route, value: Any) -> None:
     at.load([at.row(value)])
 
@@ -243,6 +285,9 @@ WRITES: list[Callable[[Route, Any], None]] = [
     put_many,
     put_many_of_a_membership,
     put_many_to_a_link,
+    put_many_of_plain_rows,
+    bulk_load_of_plain_rows,
+    bulk_load_of_a_frame,
     bulk_load,
     bulk_load_of_many,
     bulk_load_to_a_link,

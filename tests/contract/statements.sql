@@ -3,8 +3,7 @@
 /* useraim aims.create */ WITH added AS (
     INSERT INTO aims (id, title, description)
     SELECT %(id)s, %(title)s, %(description)s
-    WHERE NOT (false AND EXISTS (SELECT 1 FROM aims WHERE id = %(id)s))
-        AND NOT (false AND EXISTS (SELECT 1 FROM aims t WHERE LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")))
+    WHERE true  
     ON CONFLICT  DO NOTHING
     RETURNING id, title, description, created_at, updated_at
 )
@@ -68,6 +67,10 @@ SELECT 'deleted', id FROM deleted;
 /* useraim aims.exists */ SELECT "id" FROM "aims" WHERE "id"=%(id)s;
 
 /* useraim aims.find_many */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=ANY(%(ids)s::uuid[]);
+
+/* useraim aims.frame */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."id"),''),pg_catalog.string_agg("r"."title",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."title")),''),pg_catalog.string_agg("r"."description",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."description")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."created_at"),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."updated_at"),'') FROM (SELECT "id" "id",pg_catalog.convert_to(CAST("title" AS TEXT),'UTF8') "title",pg_catalog.convert_to(CAST("description" AS TEXT),'UTF8') "description","created_at" "created_at","updated_at" "updated_at" FROM "aims" WHERE "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(where0_ids)s::uuid[])) AND ("title" ILIKE %(pattern)s OR "description" ILIKE %(pattern)s) OFFSET '0') "r";
+
+/* useraim aims.frames */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."id"),''),pg_catalog.string_agg("r"."title",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."title")),''),pg_catalog.string_agg("r"."description",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."description")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."created_at"),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."updated_at"),'') FROM (SELECT "id" "id",pg_catalog.convert_to(CAST("title" AS TEXT),'UTF8') "title",pg_catalog.convert_to(CAST("description" AS TEXT),'UTF8') "description","created_at" "created_at","updated_at" "updated_at" FROM "aims" WHERE "id" IN (SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(where0_ids)s::uuid[])) AND ("title" ILIKE %(pattern)s OR "description" ILIKE %(pattern)s) AND ("id")>(%(place_0)s::uuid) ORDER BY "id" ASC LIMIT %(limit)s::bigint) "r";
 
 /* useraim aims.get */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=%(id)s;
 
@@ -309,6 +312,10 @@ SELECT 'updated', id FROM updated
 UNION ALL
 SELECT 'added', id FROM added;
 
+/* useraim aims.users.frame */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."aim_id"),''),pg_catalog.string_agg(pg_catalog.uuid_send("r"."user_id"),''),pg_catalog.string_agg("r"."role",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."role")),''),pg_catalog.string_agg("r"."permissions",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."permissions")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."joined_at"),''),pg_catalog.string_agg("r"."name",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."name")),''),pg_catalog.string_agg("r"."email",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."email")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."created_at"),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."updated_at"),'') FROM (SELECT "m"."aim_id" "aim_id","m"."user_id" "user_id",pg_catalog.convert_to(CAST("m"."role" AS TEXT),'UTF8') "role",pg_catalog.convert_to(CAST("m"."permissions" AS TEXT),'UTF8') "permissions","m"."joined_at" "joined_at",pg_catalog.convert_to(CAST("f"."name" AS TEXT),'UTF8') "name",pg_catalog.convert_to(CAST("f"."email" AS TEXT),'UTF8') "email","f"."created_at" "created_at","f"."updated_at" "updated_at" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz OFFSET '0') "r";
+
+/* useraim aims.users.frames */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."aim_id"),''),pg_catalog.string_agg(pg_catalog.uuid_send("r"."user_id"),''),pg_catalog.string_agg("r"."role",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."role")),''),pg_catalog.string_agg("r"."permissions",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."permissions")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."joined_at"),''),pg_catalog.string_agg("r"."name",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."name")),''),pg_catalog.string_agg("r"."email",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."email")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."created_at"),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."updated_at"),'') FROM (SELECT "m"."aim_id" "aim_id","m"."user_id" "user_id",pg_catalog.convert_to(CAST("m"."role" AS TEXT),'UTF8') "role",pg_catalog.convert_to(CAST("m"."permissions" AS TEXT),'UTF8') "permissions","m"."joined_at" "joined_at",pg_catalog.convert_to(CAST("f"."name" AS TEXT),'UTF8') "name",pg_catalog.convert_to(CAST("f"."email" AS TEXT),'UTF8') "email","f"."created_at" "created_at","f"."updated_at" "updated_at" FROM "user_aims" "m" JOIN "users" "f" ON "f"."id"="m"."user_id" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz AND ("m"."aim_id","m"."user_id")>(%(place_0)s::uuid,%(place_1)s::uuid) ORDER BY "m"."aim_id" ASC,"m"."user_id" ASC LIMIT %(limit)s::bigint) "r";
+
 /* useraim aims.users.has */ SELECT EXISTS (SELECT 1 FROM "user_aims" "m" WHERE "m"."aim_id"=%(source)s AND "m"."user_id"=%(far)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz);
 
 /* useraim aims.users.load */ WITH links (source, far, role, permissions, joined_at, place) AS MATERIALIZED (
@@ -410,8 +417,8 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
 UNION ALL
 SELECT 'removed', user_id FROM removed;
 
-/* useraim aims.users.update */ WITH wanted (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, w.user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
+/* useraim aims.users.update */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
 ruled (id) AS (
     SELECT %(source)s::uuid
@@ -424,8 +431,9 @@ after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'absent', w.user_id FROM wanted w
-    LEFT JOIN user_aims m ON m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
-    WHERE m.role IS NULL
+    WHERE w.user_id NOT IN (
+        SELECT m.user_id FROM user_aims m WHERE m.aim_id = %(source)s AND m.user_id = ANY (%(far)s::uuid[])
+    )
     UNION ALL
 SELECT pg_catalog.concat('rule 0 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "aim_id" "id",COUNT(*) "links" FROM "after" GROUP BY "aim_id") "c" ON "c"."id"="r"."id" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
 UNION ALL
@@ -438,9 +446,18 @@ UNION ALL
 SELECT pg_catalog.concat('rule 4 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "aim_id" "id",COUNT(*) "links" FROM "after" GROUP BY "aim_id") "c" ON "c"."id"="r"."id" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 updated AS (
-    UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
-    WHERE m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
-        AND NOT EXISTS (SELECT 1 FROM refused) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT s.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = w.user_id
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.user_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.user_id
 )
 SELECT reason AS outcome, id FROM refused
@@ -458,9 +475,12 @@ FROM user_aims m WHERE m.aim_id = %(source)s;
 
 /* useraim user_aims.count */ SELECT COUNT(*) FROM "user_aims" WHERE "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz);
 
-/* useraim user_aims.create */ WITH added AS (
+/* useraim user_aims.create */ WITH aim AS MATERIALIZED (
+    SELECT id FROM aims WHERE id = %(aim_id)s
+),
+added AS (
     INSERT INTO user_aims (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM users u CROSS JOIN aims a WHERE u.id = %(user_id)s AND a.id = %(aim_id)s
+    SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM users u CROSS JOIN aim a WHERE u.id = %(user_id)s
     ON CONFLICT (user_id, aim_id) DO NOTHING
     RETURNING user_id, aim_id, role, permissions, joined_at
 )
@@ -477,6 +497,10 @@ WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
 RETURNING m.user_id, m.aim_id;
 
 /* useraim user_aims.find_many */ SELECT "m"."user_id","m"."aim_id","m"."role","m"."permissions","m"."joined_at" FROM unnest(%(user_ids)s::uuid[], %(aim_ids)s::uuid[]) AS "w" (user_id, aim_id) JOIN "user_aims" "m" ON "m"."user_id"="w"."user_id" AND "m"."aim_id"="w"."aim_id";
+
+/* useraim user_aims.frame */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."user_id"),''),pg_catalog.string_agg(pg_catalog.uuid_send("r"."aim_id"),''),pg_catalog.string_agg("r"."role",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."role")),''),pg_catalog.string_agg("r"."permissions",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."permissions")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."joined_at"),'') FROM (SELECT "m"."user_id" "user_id","m"."aim_id" "aim_id",pg_catalog.convert_to(CAST("m"."role" AS TEXT),'UTF8') "role",pg_catalog.convert_to(CAST("m"."permissions" AS TEXT),'UTF8') "permissions","m"."joined_at" "joined_at" FROM "user_aims" "m" WHERE "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"m"."joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"m"."joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz) OFFSET '0') "r";
+
+/* useraim user_aims.frames */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."user_id"),''),pg_catalog.string_agg(pg_catalog.uuid_send("r"."aim_id"),''),pg_catalog.string_agg("r"."role",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."role")),''),pg_catalog.string_agg("r"."permissions",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."permissions")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."joined_at"),'') FROM (SELECT "m"."user_id" "user_id","m"."aim_id" "aim_id",pg_catalog.convert_to(CAST("m"."role" AS TEXT),'UTF8') "role",pg_catalog.convert_to(CAST("m"."permissions" AS TEXT),'UTF8') "permissions","m"."joined_at" "joined_at" FROM "user_aims" "m" WHERE "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"m"."joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"m"."joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz) AND ("m"."user_id","m"."aim_id")>(%(place_0)s::uuid,%(place_1)s::uuid) ORDER BY "m"."user_id" ASC,"m"."aim_id" ASC LIMIT %(limit)s::bigint) "r";
 
 /* useraim user_aims.get */ SELECT "user_id","aim_id","role","permissions","joined_at" FROM "user_aims" WHERE "user_id"=%(user_id)s AND "aim_id"=%(aim_id)s;
 
@@ -804,6 +828,10 @@ SELECT 'updated', id FROM updated
 UNION ALL
 SELECT 'added', id FROM added;
 
+/* useraim users.aims.frame */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."user_id"),''),pg_catalog.string_agg(pg_catalog.uuid_send("r"."aim_id"),''),pg_catalog.string_agg("r"."role",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."role")),''),pg_catalog.string_agg("r"."permissions",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."permissions")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."joined_at"),''),pg_catalog.string_agg("r"."title",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."title")),''),pg_catalog.string_agg("r"."description",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."description")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."created_at"),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."updated_at"),'') FROM (SELECT "m"."user_id" "user_id","m"."aim_id" "aim_id",pg_catalog.convert_to(CAST("m"."role" AS TEXT),'UTF8') "role",pg_catalog.convert_to(CAST("m"."permissions" AS TEXT),'UTF8') "permissions","m"."joined_at" "joined_at",pg_catalog.convert_to(CAST("f"."title" AS TEXT),'UTF8') "title",pg_catalog.convert_to(CAST("f"."description" AS TEXT),'UTF8') "description","f"."created_at" "created_at","f"."updated_at" "updated_at" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz OFFSET '0') "r";
+
+/* useraim users.aims.frames */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."user_id"),''),pg_catalog.string_agg(pg_catalog.uuid_send("r"."aim_id"),''),pg_catalog.string_agg("r"."role",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."role")),''),pg_catalog.string_agg("r"."permissions",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."permissions")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."joined_at"),''),pg_catalog.string_agg("r"."title",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."title")),''),pg_catalog.string_agg("r"."description",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."description")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."created_at"),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."updated_at"),'') FROM (SELECT "m"."user_id" "user_id","m"."aim_id" "aim_id",pg_catalog.convert_to(CAST("m"."role" AS TEXT),'UTF8') "role",pg_catalog.convert_to(CAST("m"."permissions" AS TEXT),'UTF8') "permissions","m"."joined_at" "joined_at",pg_catalog.convert_to(CAST("f"."title" AS TEXT),'UTF8') "title",pg_catalog.convert_to(CAST("f"."description" AS TEXT),'UTF8') "description","f"."created_at" "created_at","f"."updated_at" "updated_at" FROM "user_aims" "m" JOIN "aims" "f" ON "f"."id"="m"."aim_id" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz AND ("m"."user_id","m"."aim_id")>(%(place_0)s::uuid,%(place_1)s::uuid) ORDER BY "m"."user_id" ASC,"m"."aim_id" ASC LIMIT %(limit)s::bigint) "r";
+
 /* useraim users.aims.has */ SELECT EXISTS (SELECT 1 FROM "user_aims" "m" WHERE "m"."user_id"=%(source)s AND "m"."aim_id"=%(far)s AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz);
 
 /* useraim users.aims.load */ WITH links (source, far, role, permissions, joined_at, place) AS MATERIALIZED (
@@ -905,8 +933,8 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
 UNION ALL
 SELECT 'removed', aim_id FROM removed;
 
-/* useraim users.aims.update */ WITH wanted (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, w.aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
+/* useraim users.aims.update */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
 ),
 ruled (id) AS (
     SELECT %(source)s::uuid
@@ -919,8 +947,9 @@ after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'absent', w.aim_id FROM wanted w
-    LEFT JOIN user_aims m ON m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
-    WHERE m.role IS NULL
+    WHERE w.aim_id NOT IN (
+        SELECT m.aim_id FROM user_aims m WHERE m.user_id = %(source)s AND m.aim_id = ANY (%(far)s::uuid[])
+    )
     UNION ALL
 SELECT pg_catalog.concat('rule 0 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "user_id" "id",COUNT(*) "links" FROM "after" GROUP BY "user_id") "c" ON "c"."id"="r"."id" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
 UNION ALL
@@ -933,9 +962,18 @@ UNION ALL
 SELECT pg_catalog.concat('rule 4 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "user_id" "id",COUNT(*) "links" FROM "after" GROUP BY "user_id") "c" ON "c"."id"="r"."id" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 updated AS (
-    UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
-    WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
-        AND NOT EXISTS (SELECT 1 FROM refused) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT s.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.aim_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.aim_id
 )
 SELECT reason AS outcome, id FROM refused
@@ -952,8 +990,7 @@ FROM user_aims m WHERE m.user_id = %(source)s;
 /* useraim users.create */ WITH added AS (
     INSERT INTO users (id, name, email)
     SELECT %(id)s, %(name)s, %(email)s
-    WHERE NOT (false AND EXISTS (SELECT 1 FROM users WHERE id = %(id)s))
-        AND NOT (true AND EXISTS (SELECT 1 FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")))
+    WHERE true  AND NOT EXISTS (SELECT 1 FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
     ON CONFLICT  DO NOTHING
     RETURNING id, name, email, created_at, updated_at
 )
@@ -1024,6 +1061,10 @@ SELECT 'deleted', id FROM deleted;
 
 /* useraim users.find_many */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=ANY(%(ids)s::uuid[]);
 
+/* useraim users.frame */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."id"),''),pg_catalog.string_agg("r"."name",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."name")),''),pg_catalog.string_agg("r"."email",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."email")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."created_at"),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."updated_at"),'') FROM (SELECT "id" "id",pg_catalog.convert_to(CAST("name" AS TEXT),'UTF8') "name",pg_catalog.convert_to(CAST("email" AS TEXT),'UTF8') "email","created_at" "created_at","updated_at" "updated_at" FROM "users" WHERE "id" IN (SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(where0_ids)s::uuid[])) AND ("name" ILIKE %(pattern)s OR "email" ILIKE %(pattern)s) OFFSET '0') "r";
+
+/* useraim users.frames */ SELECT COUNT(*),pg_catalog.string_agg(pg_catalog.uuid_send("r"."id"),''),pg_catalog.string_agg("r"."name",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."name")),''),pg_catalog.string_agg("r"."email",''),pg_catalog.string_agg(pg_catalog.int4send(pg_catalog.octet_length("r"."email")),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."created_at"),''),pg_catalog.string_agg(pg_catalog.timestamptz_send("r"."updated_at"),'') FROM (SELECT "id" "id",pg_catalog.convert_to(CAST("name" AS TEXT),'UTF8') "name",pg_catalog.convert_to(CAST("email" AS TEXT),'UTF8') "email","created_at" "created_at","updated_at" "updated_at" FROM "users" WHERE "id" IN (SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(where0_ids)s::uuid[])) AND ("name" ILIKE %(pattern)s OR "email" ILIKE %(pattern)s) AND ("id")>(%(place_0)s::uuid) ORDER BY "id" ASC LIMIT %(limit)s::bigint) "r";
+
 /* useraim users.get */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=%(id)s;
 
 /* useraim users.page */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id"=ANY(%(where0_ids)s::uuid[]) GROUP BY "user_id" HAVING COUNT(*)=%(where0_count)s::bigint) AND "id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "user_id" IN (SELECT "user_id" FROM "user_aims" WHERE "role"=ANY(%(where0_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(where0_permissions)s::text[] AND "joined_at">=%(where0_joined_from)s::timestamptz AND "joined_at"<%(where0_joined_before)s::timestamptz AND "aim_id"=ANY(%(where0_ids)s::uuid[])) GROUP BY "user_id" HAVING COUNT(*)=%(where0_count)s::bigint) ORDER BY "created_at" ASC,"id" ASC LIMIT %(limit)s::bigint;
@@ -1038,14 +1079,17 @@ sharing AS MATERIALIZED (
 ),
 holding AS MATERIALIZED (
     SELECT user_id, count(*) AS held FROM user_aims
-    WHERE user_id IN (SELECT user_id FROM sharing)
+    WHERE user_id = ANY (ARRAY(SELECT user_id FROM sharing))
     GROUP BY user_id
 ),
 alike AS MATERIALIZED (
     SELECT s.user_id, s.shared::numeric / ((SELECT count(*) FROM mine) + h.held - s.shared) AS likeness
     FROM sharing s JOIN holding h ON h.user_id = s.user_id
+),
+best AS MATERIALIZED (
+    SELECT user_id, likeness FROM alike ORDER BY likeness DESC, user_id LIMIT %(limit)s::bigint
 )
-SELECT u.id, u.name, u.email, u.created_at, u.updated_at FROM alike l JOIN users u ON u.id = l.user_id ORDER BY l.likeness DESC, u.id LIMIT %(limit)s::bigint;
+SELECT u.id, u.name, u.email, u.created_at, u.updated_at FROM best b JOIN users u ON u.id = b.user_id ORDER BY b.likeness DESC, u.id;
 
 /* useraim users.suggest_aims */ WITH mine AS MATERIALIZED (
     SELECT aim_id FROM user_aims WHERE user_id = %(user)s
@@ -1057,19 +1101,21 @@ sharing AS MATERIALIZED (
 ),
 holding AS MATERIALIZED (
     SELECT user_id, count(*) AS held FROM user_aims
-    WHERE user_id IN (SELECT user_id FROM sharing)
+    WHERE user_id = ANY (ARRAY(SELECT user_id FROM sharing))
     GROUP BY user_id
 ),
 alike AS MATERIALIZED (
     SELECT s.user_id, s.shared::numeric / ((SELECT count(*) FROM mine) + h.held - s.shared) AS likeness
     FROM sharing s JOIN holding h ON h.user_id = s.user_id
 ),
-scores AS MATERIALIZED (
+best AS MATERIALIZED (
     SELECT m.aim_id, sum(l.likeness) AS score FROM user_aims m JOIN alike l ON l.user_id = m.user_id
-    WHERE m.aim_id NOT IN (SELECT aim_id FROM mine)
+    WHERE m.user_id = ANY (ARRAY(SELECT user_id FROM alike)) AND m.aim_id NOT IN (SELECT aim_id FROM mine)
     GROUP BY m.aim_id
+    ORDER BY score DESC, m.aim_id
+    LIMIT %(limit)s::bigint
 )
-SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM scores s JOIN aims a ON a.id = s.aim_id ORDER BY s.score DESC, a.id LIMIT %(limit)s::bigint;
+SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM best b JOIN aims a ON a.id = b.aim_id ORDER BY b.score DESC, a.id;
 
 /* useraim users.update */ WITH held AS MATERIALIZED (
     SELECT id, name, email, created_at, updated_at FROM users WHERE id = %(id)s FOR NO KEY UPDATE

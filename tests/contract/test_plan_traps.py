@@ -87,6 +87,9 @@ CALLS: dict[str, Call[Any]] = {
     "users.aims.create": users.aims.create.call(ONE_USER, [NewAim(f"{n}") for n in range(GIVEN)]),
     "users.aims.load": users.aims.load.call(U),
     "users.aims.load, limited": users.aims.load.call(U, limit=2),
+    "users.aims.frame": users.aims.frame.call(U),
+    "aims.users.frame": aims.users.frame.call(A),
+    "users.frame, any": users.frame.call(where=[AnyOf(A)]),
     "users.aims.count": users.aims.count.call(U),
     "users.aims.count_by_role": users.aims.count_by_role.call(U),
     "users.aims.common": users.aims.common.call(U),
@@ -148,6 +151,7 @@ TRAPS = {
 
 FOLLOWING_STATISTICS = {
     "users.page, any", "users.page, none", "users.page, exactly", "aims.count, none",
+    "users.frame, any", "users.aims.frame", "aims.users.frame",
 }  # fmt: skip
 """Joins of which the planner chooses the kind. It errs while it takes a table of thousands for one of one row, until
 ANALYZE, autovacuum's within a minute, looks at it; forms that leave it no choice are slow where it is right."""

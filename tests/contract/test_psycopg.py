@@ -16,6 +16,7 @@ PRIVATE = {
     "_prepared": {"pipeline.py"},
     # What a transaction does at its beginning, in which settings go along.
     "_enter_gen": {"opening.py"},
+    "_get_enter_commands": {"opening.py"},
     # What a transaction does at its end, under the connection's lock: the only place to look before COMMIT is sent.
     "_commit_gen": {"transaction.py"},
 }
@@ -28,7 +29,6 @@ TRANSACTION = {
     "_commit_gen": ["self"],
     "_rollback_gen": ["self", "exc_val"],
     "_enter_gen": ["self"],
-    "_push_savepoint": ["self"],  # is it the outer one, and by which name?
     "_get_enter_commands": ["self"],  # BEGIN, or SAVEPOINT
 }
 RECORD = {

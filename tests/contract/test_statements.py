@@ -14,9 +14,11 @@ from useraim.core.operation import Operation
 from useraim.core.stream import Stream
 
 SHAPES = list(every_shape())
-RECORDS = "create_many get find_many exists update delete delete_many page count"
-RELATION = "append replace remove clear update create direct_control of load page count count_by_role has common"
-MEMBERSHIPS = "create get find_many update grant revoke delete delete_many put_many merge page count"
+RECORDS = "create_many get find_many exists update delete delete_many page count frame frames"
+RELATION = (
+    "append replace remove clear update create direct_control of load page count count_by_role has common frame frames"
+)
+MEMBERSHIPS = "create get find_many update grant revoke delete delete_many put_many merge page count frame frames"
 PLACEHOLDER = re.compile(r"%(?:\((?P<name>\w+)\)s)?")
 
 
@@ -105,7 +107,7 @@ def test_literals_are_of_a_closed_list() -> None:
     words = {
         "added", "updated", "unchanged", "removed", "moved", "missing", "absent", "held", "source", "far", "users",
         "aims", "users_pkey", "aims_pkey", "users_email_key", "aims_title_key", "member", "{}", "UTC", "enable_seqscan",
-        "useraim.enable_seqscan", "off", "hex", ",", "", "deleted", "version ",
+        "useraim.enable_seqscan", "off", "hex", ",", "", "deleted", "version ", "UTF8", "0",
         *(f"rule {number} " for number in range(5)),
     }  # fmt: skip
     assert literals <= words

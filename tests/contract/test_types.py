@@ -16,6 +16,7 @@ from useraim import (
     UNSET,
     AsyncScoped,
     BulkResult,
+    Frame,
     Plan,
     Scoped,
     Unset,
@@ -63,6 +64,10 @@ if TYPE_CHECKING:
         assert_type(user_aims.delete_many(conn, [(ana, run)]), tuple[tuple[UUID, UUID], ...])
         assert_type(user_aims.merge(conn, ana, ana), Changes)
         assert_type(user_aims.stream(conn), Iterator[UserAim])
+        assert_type(user_aims.frame(conn), Frame)
+        assert_type(users.frames(pool), Iterator[Frame])
+        assert_type(users.aims.frame(pool, [ana]), Frame)
+        assert_type(aims.users.frames(conn, [run], size=5), Iterator[Frame])
         assert_type(users.aims.of(conn, ana), list[Linked[Aim]])
         assert_type(aims.users.of(conn, run), list[Linked[User]])
         assert_type(users.aims.load(conn, [ana]), dict[UserId, list[Linked[Aim]]])
@@ -115,6 +120,8 @@ if TYPE_CHECKING:
         assert_type(await aims.users.load(pool, [run]), dict[AimId, list[Linked[User]]])
         assert_type(await users.aims.replace(conn, ana, [run]), Changes)
         assert_type(aims.users.stream(pool, run), AsyncIterator[Linked[User]])
+        assert_type(await users.aims.frame(conn, [ana]), Frame)
+        assert_type(user_aims.frames(pool), AsyncIterator[Frame])
         get, held, sizes = users.get.call(ana), users.aims.of.call(ana), aims.users.count.call([run])
         assert_type(await batch(conn, get, held, sizes), tuple[User, list[Linked[Aim]], dict[AimId, int]])
         assert_type(await batch(pool, get), tuple[User])
@@ -151,6 +158,7 @@ RIGHT = [
     "await aims.users.append(aconn, run, [ana, user])",
     "user_aims.create(conn, ana, run)",
     "user_aims.put_many(conn, [(ana, run), NewUserAim(user, aim)])",
+    "user_aims.put_many(conn, [(ana, run, 'owner'), (user, aim, UNSET, ['read']), {'user_id': ana, 'aim_id': run}])",
     "users.page(conn, where=[AnyOf([run, aim])])",
     "users.aims.append(conn, ana, [Link(run, permissions={'edit'})], role=UNSET, permissions=('vote',))",
     "user_aims.update(conn, ana, run, role=UNSET, permissions=UNSET, joined_at=UNSET)",
@@ -170,6 +178,7 @@ WRONG = [
     "await aims.users.remove(aconn, ana, [run])",
     "user_aims.create(conn, run, ana)",
     "user_aims.put_many(conn, [(run, ana)])",
+    "user_aims.put_many(conn, [(ana, run, ['owner'])])",
     "user_aims.put_many(conn, [NewUserAim(run, ana)])",
     "user_aims.merge(conn, ana, run)",
     "users.page(conn, where=[AnyOf([ana])])",

@@ -11,7 +11,7 @@ from useraim.core import files
 
 PACKAGE = Path(useraim.__file__).parent
 SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|WHERE|UNION|RETURNING|JOIN|COPY \()\b")
-OPERATORS = {"schema.py", "local.py"}
+OPERATORS = {"migrating.py", "local.py"}
 """They speak to tables of yoyo and to servers, in single lines."""
 SLOT = re.compile(r"\{(\w+)\}")
 

@@ -8,16 +8,18 @@ from uuid import UUID
 from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import TextArray, UuidArray
+from useraim.core.frame import Frame
 from useraim.core.operation import operation
+from useraim.core.parts import Parts, parts_operation
 from useraim.core.statement import UNWRITTEN, Call, Statement, first, first_or_none, nothing
 from useraim.core.stream import Paged, stream_operation
 from useraim.errors import AlreadyExists, BrokenReference, Conflict, InvalidValue, NotFound
 from useraim.ids import in_key_order, pairs_in_key_order
 from useraim.page import Page, Place, Window, window
-from useraim.relation import conditions, pairs
-from useraim.relation.attributes import ATTRIBUTES, Given
-from useraim.relation.pairs import DELETE_MANY, FIND_MANY, PairRef, Row, arrays, checked, key_of, membership, one
-from useraim.relation.tables import USERS
+from useraim.relation import conditions, framing, incoming, pairs
+from useraim.relation.attributes import ATTRIBUTES
+from useraim.relation.pairs import DELETE_MANY, FIND_MANY, PairRef, Row, arrays, checked, key_of, one
+from useraim.relation.tables import USER_AIMS, USERS
 from useraim.values import (
     ON_MATCH,
     AimRef,
@@ -151,25 +153,27 @@ def put_many(rows: Iterable[Row], *, on_match: OnMatch = "ignore") -> Call[list[
 
     `on_match` says what happens to pairs that are linked: ignore leaves them alone, update takes the attributes
     given, error raises `AlreadyExists` naming all. A pair given twice counts once, with its first row's attributes.
-    Raises `BrokenReference` naming all users and aims that do not exist.
+    Raises `BrokenReference` naming all users and aims that do not exist. Tuples and mappings
+    give the fields of `NewUserAim`, in its order or by name.
     """
     validate.choice(on_match, "on_match", ON_MATCH)
-    keyed = [membership(row) for row in validate.collection(rows, "rows")]
-    wanted: dict[Pair, Given] = {}
-    for key, given in keyed:
-        wanted.setdefault(key, given)
-    keys = pairs_in_key_order(wanted)
-    attributes = [wanted[key] for key in keys]
-    shape = ATTRIBUTES.shape(attributes)
+    given = validate.collection(rows, "rows")
+    if not given:
+        return nothing([])
+    columns = incoming.columns(given, incoming.uuids)
+    keys = [(user.int, aim.int) for user, aim in zip(*columns.ids, strict=True)]
+    places: dict[tuple[int, int], int] = {}
+    for n, key in enumerate(keys):
+        places.setdefault(key, n)
+    shape, parameters = pairs.columns(columns, [places[key] for key in sorted(places)])
 
     def read(rows: list[tuple[str, UUID, UUID]]) -> list[Outcome]:
         if rows and rows[0][0] not in {"added", "updated"}:
             raise _refusal(rows)
-        outcomes: dict[Pair, Any] = {(user, aim): outcome for outcome, user, aim in rows}
-        return [outcomes.get(key, "unchanged") for key, _ in keyed]
+        outcomes: dict[tuple[int, int], Any] = {(user.int, aim.int): outcome for outcome, user, aim in rows}
+        return [outcomes.get(key, "unchanged") for key in keys]
 
-    parameters = {**arrays(keys), **ATTRIBUTES.arrays(attributes, shape)}
-    return pairs.put(shape, on_match).call(read, parameters, refuses=UNWRITTEN) if keys else nothing([])
+    return pairs.put(shape, on_match).call(read, parameters, refuses=UNWRITTEN)
 
 
 @operation
@@ -220,13 +224,30 @@ def count(*, link: LinkFilter | None = None) -> Call[int]:
 
 @stream_operation
 def stream(*, link: LinkFilter | None = None, order_by: str = "joined_at") -> Paged[UserAim]:
-    """Iterate over the memberships of `page` in bounded memory, reading page after page.
+    """Iterate over the memberships of `page` in bounded memory.
 
-    Every membership that stays as it is is met once; none is met that comes behind the one that is last at the start.
+    Over a pool: one query, one snapshot, on a connection of its own until it ends. Over a connection: page after page,
+    and others use it meanwhile. Then every membership that stays as it is is met once, and none that comes behind the
+    one that is last at the start.
     """
     _, descending = ordering.parse(order_by, {"joined_at": pairs.KEYS[0]})
     parameters = conditions.link_parameters(link)
     return Paged(partial(_page_call, link=link, parameters=parameters, descending=descending), _place, descending)
+
+
+@operation
+def frame(*, link: LinkFilter | None = None) -> Call[Frame]:
+    """Return the memberships that the filter lets through as Arrow columns, in no order. Needs the extra `[arrow]`."""
+    return framing.memberships(USER_AIMS, link).whole()
+
+
+@parts_operation
+def frames(*, link: LinkFilter | None = None, size: int = framing.SIZE) -> Parts[Frame]:
+    """Iterate over frames of at most `size` memberships of what `frame` returns, by user and aim.
+
+    Nothing is held between them; memberships that are written meanwhile may be met or not.
+    """
+    return framing.memberships(USER_AIMS, link).parts(size)
 
 
 def _one_of(key: Pair, rows: list[T]) -> T:

@@ -33,6 +33,8 @@ delete_many = _RECORDS.delete_many
 page = _RECORDS.page
 count = _RECORDS.count
 stream = _RECORDS.stream
+frame = _RECORDS.frame
+frames = _RECORDS.frames
 
 _users: Final = table("users")
 _user: Final = maker(User)

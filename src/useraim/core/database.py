@@ -25,12 +25,20 @@ class Pool(Protocol):
         """Lend a connection."""
         ...
 
+    def check(self) -> None:
+        """Replace the connections that are dead."""
+        ...
+
 
 class AsyncPool(Protocol):
     """What is used of `psycopg_pool.AsyncConnectionPool`."""
 
     def connection(self) -> AbstractAsyncContextManager[AsyncConnection[Any]]:
         """Lend a connection."""
+        ...
+
+    async def check(self) -> None:
+        """Replace the connections that are dead."""
         ...
 
 

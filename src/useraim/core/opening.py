@@ -1,13 +1,17 @@
-"""psycopg's transactions, whose first write also says the settings of a scoped database."""
+"""psycopg's transactions, whose first write also says the settings of a scoped database.
+
+Whatever interrupts them, they leave nothing open: where psycopg cannot end one, the connection is closed.
+"""
 
 # pyright: reportPrivateUsage=false
 
+from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, Self
 
 from psycopg import AsyncConnection, AsyncTransaction, Connection, Error, NotSupportedError, Transaction
 from psycopg.abc import PQGen
-from psycopg.pq import PipelineStatus
+from psycopg.pq import PipelineStatus, TransactionStatus
 from psycopg.transaction import BaseTransaction
 
 from useraim.core.pipeline import AnyConnection, Exchange
@@ -16,21 +20,24 @@ from useraim.core.statement import Call
 
 class _Opening(BaseTransaction[Any]):
     setting: Call[Any]
+    _is_whole = False
 
     def _enter_gen(self) -> PQGen[None]:
-        if not self.setting.steps:
-            yield from super()._enter_gen()
-            return
         exchange = Exchange(self._conn, self.setting.steps)
-        self.status = self.Status.ACTIVE
-        self._push_savepoint()
-        yield from exchange.after(self._conn, tuple(self._get_enter_commands()))
-        exchange.raise_failure(self._conn)
+        yield from super()._enter_gen()
+        if self.setting.steps:
+            yield from exchange.after(self._conn, tuple(super()._get_enter_commands()))
+            exchange.raise_failure(self._conn)
 
-    def _close_if_unclear(self, error: BaseException) -> None:
+    def _get_enter_commands(self) -> Iterator[bytes]:
+        return iter(()) if self.setting.steps else super()._get_enter_commands()  # settings go in the same write
+
+    def _close_if_unclear(self, error: BaseException | None = None) -> None:
         # After an answer of the server psycopg rolls back. After an interrupt it cannot: its record of what is open may
-        # be ahead of what was sent, or libpq be waiting for answers.
-        if self.setting.steps and not isinstance(error, Error):
+        # be ahead of what was sent, or libpq be waiting for answers. Left open, a later call would take part in it.
+        status = self.pgconn.transaction_status
+        is_left = status == TransactionStatus.ACTIVE or (self._is_whole and status != TransactionStatus.IDLE)
+        if is_left or not (error is None or isinstance(error, Error)):
             self.pgconn.finish()
 
 
@@ -42,11 +49,21 @@ class OpeningTransaction(_Opening, Transaction):
         self.setting = setting
 
     def __enter__(self) -> Self:
+        self._is_whole = self.pgconn.transaction_status == TransactionStatus.IDLE
         try:
             return super().__enter__()
         except BaseException as error:
             self._close_if_unclear(error)
             raise
+
+    def __exit__(self, *raised: Any) -> bool:
+        try:
+            is_handled = super().__exit__(*raised)
+        except BaseException as error:
+            self._close_if_unclear(error)
+            raise
+        self._close_if_unclear()
+        return is_handled
 
 
 class AsyncOpeningTransaction(_Opening, AsyncTransaction):
@@ -57,24 +74,35 @@ class AsyncOpeningTransaction(_Opening, AsyncTransaction):
         self.setting = setting
 
     async def __aenter__(self) -> Self:
+        self._is_whole = self.pgconn.transaction_status == TransactionStatus.IDLE
         try:
             return await super().__aenter__()
         except BaseException as error:
             self._close_if_unclear(error)
             raise
 
+    async def __aexit__(self, *raised: Any) -> bool:
+        try:
+            is_handled = await super().__aexit__(*raised)
+        except BaseException as error:
+            self._close_if_unclear(error)
+            raise
+        self._close_if_unclear()
+        return is_handled
+
 
 def opening(conn: Connection[Any], setting: Call[Any]) -> AbstractContextManager[Transaction]:
     """Begin a transaction, or a savepoint of the caller's, with these settings if there are any."""
-    return OpeningTransaction(conn, setting) if _takes_settings(conn, setting) else conn.transaction()
+    return conn.transaction() if _is_piped(conn, setting) else OpeningTransaction(conn, setting)
 
 
 def opening_async(conn: AsyncConnection[Any], setting: Call[Any]) -> AbstractAsyncContextManager[AsyncTransaction]:
     """Do what `opening` does, on an async connection."""
-    return AsyncOpeningTransaction(conn, setting) if _takes_settings(conn, setting) else conn.transaction()
+    return conn.transaction() if _is_piped(conn, setting) else AsyncOpeningTransaction(conn, setting)
 
 
-def _takes_settings(conn: AnyConnection, setting: Call[Any]) -> bool:
-    if setting.steps and conn.pgconn.pipeline_status != PipelineStatus.OFF:
+def _is_piped(conn: AnyConnection, setting: Call[Any]) -> bool:
+    piped = conn.pgconn.pipeline_status != PipelineStatus.OFF
+    if piped and setting.steps:
         raise NotSupportedError("in a pipeline a transaction cannot begin with settings")
-    return bool(setting.steps)
+    return piped

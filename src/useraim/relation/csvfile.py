@@ -8,10 +8,9 @@ from typing import IO, Any, Final
 
 from useraim import validate
 from useraim.errors import InvalidValue
-from useraim.relation.attributes import ATTRIBUTES, Attribute, Given
-from useraim.values import Pair
+from useraim.relation.attributes import ATTRIBUTES, Attribute
+from useraim.relation.incoming import KEYS
 
-_KEYS: Final = ("user_id", "aim_id")
 _BLOCK: Final = 64 * 1024
 _LONGEST: Final = 16 * 1024 * 1024  # of a record: a quote that is never closed shall not read the whole file
 _FIELD: Final = re.compile(r'(?:"([^"]*+(?:""[^"]*+)*+)"|([^",]*+))(,|\Z)')
@@ -23,12 +22,12 @@ _ELEMENT: Final = re.compile(
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
-def memberships(file: IO[bytes]) -> Iterator[tuple[Pair, Given]]:
-    """Read the pair of each record and the attributes it gives: an empty value, without quotes, gives none."""
+def memberships(file: IO[bytes]) -> Iterator[Mapping[str, object]]:
+    """Read the ids of each record and the attributes it gives: an empty value, without quotes, gives none."""
     records = _records(file)
     line, header = next(records, (1, list[str | None]()))
     names = [name or "" for name in header]
-    if len(set(names)) != len(names) or not set(_KEYS) <= set(names) <= {*_KEYS, *ATTRIBUTES}:
+    if len(set(names)) != len(names) or not set(KEYS) <= set(names) <= {*KEYS, *ATTRIBUTES}:
         raise _wrong(line, f"a header of CSV with user_id, aim_id and any of {', '.join(ATTRIBUTES)} is needed")
     for line, values in records:
         if len(values) != len(names):
@@ -37,12 +36,12 @@ def memberships(file: IO[bytes]) -> Iterator[tuple[Pair, Given]]:
             given = {
                 name: _READ[name](text, name) for name, text in zip(names, values, strict=True) if text is not None
             }
-            pair = given.pop("user_id"), given.pop("aim_id")
         except InvalidValue as error:
             raise _wrong(line, f"{error.field}: {error.reason}") from None
-        except KeyError as error:
-            raise _wrong(line, f"{error.args[0]}: a UUID is needed") from None
-        yield pair, given
+        for key in KEYS:
+            if key not in given:
+                raise _wrong(line, f"{key}: a UUID is needed")
+        yield given
 
 
 def _time(text: str, field: str) -> datetime:
@@ -91,7 +90,7 @@ def _cached(read: Callable[[str, str], Any]) -> Callable[[str, str], Any]:
 
 
 _READ: Final[Mapping[str, Callable[[str, str], Any]]] = {
-    **dict.fromkeys(_KEYS, _cached(validate.uuid)),
+    **dict.fromkeys(KEYS, _cached(validate.uuid)),
     **{name: _reader(attribute) for name, attribute in ATTRIBUTES.items()},
 }
 

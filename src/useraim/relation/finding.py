@@ -32,7 +32,7 @@ def page_of(ends: Ends, shape: Filter, order: str, descending: bool, direction: 
     table = ends.source
     rows = rows_of(table.name)
     keys = (table.orders[order], ID)
-    query = _filtered(Q.from_(rows).select(*table.columns), rows, ends, shape)
+    query = filtered(Q.from_(rows).select(*table.columns), rows, ends, shape)
     terms = [key.term(rows) for key in keys]
     query = ordering.seek(query, terms, keys, descending=descending, start=direction)
     return Statement(f"{table.name}.page", query, maker(table.row))
@@ -42,10 +42,11 @@ def page_of(ends: Ends, shape: Filter, order: str, descending: bool, direction: 
 def count_of(ends: Ends, shape: Filter) -> Statement[int]:
     """Render the number of records."""
     rows = rows_of(ends.source.name)
-    return Statement(f"{ends.source.name}.count", _filtered(Q.from_(rows).select(count), rows, ends, shape), single)
+    return Statement(f"{ends.source.name}.count", filtered(Q.from_(rows).select(count), rows, ends, shape), single)
 
 
-def _filtered(query: Any, rows: Any, ends: Ends, shape: Filter) -> Any:
+def filtered(query: Any, rows: Any, ends: Ends, shape: Filter) -> Any:
+    """Leave those rows of a query for which the conditions hold and whose text matches."""
     asked, searched = shape
     for number, condition in enumerate(asked):
         query = query.where(conditions.criterion(rows, conditions.of(ends), condition, f"where{number}_"))

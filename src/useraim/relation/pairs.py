@@ -1,6 +1,7 @@
 """Pairs of a user and an aim: checked, bound, and the statements on memberships that are named by them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
@@ -17,13 +18,24 @@ from useraim.core.rows import maker, single, whole
 from useraim.core.statement import Statement
 from useraim.errors import InvalidValue
 from useraim.relation import conditions
-from useraim.relation.attributes import Given, Shape, given_by
-from useraim.relation.declaration import columns
+from useraim.relation.attributes import Shape
+from useraim.relation.declaration import columns as columns_of
+from useraim.relation.incoming import Incoming
 from useraim.relation.tables import AIMS, USER_AIMS, USERS
-from useraim.values import AimRef, NewUserAim, Pair, UserAim, UserRef
+from useraim.validate import Unset
+from useraim.values import AimRef, NewUserAim, Pair, Texts, UserAim, UserRef
 
 PairRef: TypeAlias = tuple[UserRef, AimRef]
-Row: TypeAlias = NewUserAim | UserAim | PairRef
+Row: TypeAlias = (
+    NewUserAim
+    | UserAim
+    | PairRef
+    | tuple[UserRef, AimRef, str | Unset]
+    | tuple[UserRef, AimRef, str | Unset, Texts | Unset]
+    | tuple[UserRef, AimRef, str | Unset, Texts | Unset, datetime | Unset]
+    | Mapping[str, object]
+)
+"""A membership to write: tuples and mappings give the fields of `NewUserAim`, in its order or by name."""
 
 
 def key_of(user: object, aim: object) -> Pair:
@@ -46,13 +58,6 @@ def checked(pairs: object) -> list[Pair]:
     return [_pair(one) for one in validate.collection(pairs, "pairs")]
 
 
-def membership(row: object) -> tuple[Pair, Given]:
-    """Check a row to write: its pair, and the attributes it gives."""
-    if isinstance(row, NewUserAim | UserAim):
-        return key_of(row.user_id, row.aim_id), given_by(row)
-    return _pair(row), {}
-
-
 def one(pair: Pair) -> dict[str, object]:
     """Bind one pair."""
     return {"user_id": pair[0], "aim_id": pair[1]}
@@ -63,10 +68,23 @@ def arrays(keys: Sequence[Pair]) -> dict[str, object]:
     return {"user_ids": UuidArray(user for user, _ in keys), "aim_ids": UuidArray(aim for _, aim in keys)}
 
 
+def columns(rows: Incoming, order: Sequence[int]) -> tuple[Shape, dict[str, object]]:
+    """Bind those rows that have these places, in this order, as one array a side and one an attribute."""
+    users, aims = rows.ids
+    parameters: dict[str, object] = {
+        "user_ids": UuidArray(users[n] for n in order),
+        "aim_ids": UuidArray(aims[n] for n in order),
+    }
+    given = {name: [column[n] for n in order] for name, column in rows.attributes.items()}
+    shape = tuple((name, None not in column) for name, column in given.items())
+    parameters.update((name, _ATTRIBUTES[name].array(column)) for name, column in given.items())
+    return shape, parameters
+
+
 KEYS: Final = (Key("joined_at", "timestamptz", in_utc), Key("user_id", "uuid"), Key("aim_id", "uuid"))
 MAKE: Final = maker(UserAim)
 
-_COLUMNS: Final = columns(UserAim)
+_COLUMNS: Final = columns_of(UserAim)
 _LISTED: Final = list_columns(_COLUMNS)
 _RETURNED: Final = list_columns(_COLUMNS, "m")
 _ATTRIBUTES: Final = USER_AIMS.attributes

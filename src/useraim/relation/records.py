@@ -9,8 +9,10 @@ from useraim import validate
 from useraim.core import ordering
 from useraim.core.adapt import UuidArray
 from useraim.core.clauses import assigned, differs, from_file, literal
+from useraim.core.frame import Frame
 from useraim.core.operation import method
 from useraim.core.ordering import ID
+from useraim.core.parts import Parts, parts_method
 from useraim.core.pypika import Q, among, param
 from useraim.core.pypika import table as rows_of
 from useraim.core.rows import maker, single, whole
@@ -19,7 +21,7 @@ from useraim.core.stream import Paged, stream_method
 from useraim.errors import NotFound
 from useraim.ids import in_key_order
 from useraim.page import Page, Place, Window, window
-from useraim.relation import deleting, finding, rules
+from useraim.relation import deleting, finding, framing, rules
 from useraim.relation.creating import (
     creation_arrays,
     creation_of_one_statement,
@@ -162,12 +164,28 @@ class Records(Generic[Id, R, New, FId, F]):
     def stream(self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None) -> Paged[R]:
         """Iterate over the records of `page`, by created_at, in bounded memory.
 
-        They are read in pages: every record that stays is met once, nothing is held between the pages, and
-        other operations may use the connection meanwhile. None is met that comes behind the last one at the start.
+        Over a pool: one query, one snapshot, on a connection of its own until it ends. Over a connection: page after
+        page, and others use it meanwhile. Then every record that stays is met once, and none that comes behind the
+        last one at the start.
         """
         shape, parameters = finding.asked(self.ends, where, search)
         pages = partial(self._page, shape=shape, parameters=parameters, order="created_at", descending=False)
         return Paged(pages, _by_created_at)
+
+    @method
+    def frame(self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None) -> Call[Frame]:
+        """Return the records of `page` as Arrow columns, in no order. Needs the extra `[arrow]`."""
+        return framing.records(self.ends, where, search).whole()
+
+    @parts_method
+    def frames(
+        self, *, where: Iterable[Condition[FId | F]] = (), search: str | None = None, size: int = framing.SIZE
+    ) -> Parts[Frame]:
+        """Iterate over frames of at most `size` records of what `frame` returns, by id.
+
+        Nothing is held between them; records that are written meanwhile may be met or not.
+        """
+        return framing.records(self.ends, where, search).parts(size)
 
     def creation_of_one(self, new: New) -> Call[R]:
         """Build the call that creates one record: unlike the one for many, it looks for what is in the way last."""

@@ -6,12 +6,14 @@ from typing import Any, Generic, TypeVar, Unpack
 from uuid import UUID
 
 from useraim import validate
+from useraim.core.frame import Frame
 from useraim.core.operation import method
+from useraim.core.parts import Parts, parts_method
 from useraim.core.statement import Call, all_of
 from useraim.core.stream import Paged, stream_method
 from useraim.errors import InvalidValue
 from useraim.page import Page, window
-from useraim.relation import conditions, linked_records, reading, rules, writing
+from useraim.relation import conditions, framing, linked_records, reading, rules, writing
 from useraim.relation.declaration import Ends, JoinTable, Record, Table
 from useraim.values import Attributes, Changes, Link, Linked, LinkFilter, Must, OnMatch
 
@@ -205,14 +207,33 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
 
     @stream_method
     def stream(self, source: SId | S, *, link: LinkFilter | None = None) -> Paged[Linked[F]]:
-        """Iterate over the links of a source by joined_at in bounded memory, reading page after page.
+        """Iterate over the links of a source by joined_at in bounded memory.
 
-        Nothing is held between the pages: other operations may use the connection meanwhile. Every link that stays as
-        it is is met once; none is met that comes behind the link that is the last at the start.
+        Over a pool: one query, one snapshot, on a connection of its own until it ends. Over a connection: page after
+        page, and others use it meanwhile. Then every link that stays as it is is met once, and none that comes behind
+        the link that is the last at the start.
         """
         key, by = self._source(source), reading.order(self._ends, "joined_at")
         conditions.link_shape(link)
         return Paged(partial(reading.page, self._ends, key, link, by), reading.place_by(self._ends, by))
+
+    @method
+    def frame(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[Frame]:
+        """Return the links of many sources, with their far records, as Arrow columns; the rows are in no order.
+
+        Columns: both ids, the attributes, and the far record's other columns. Needs the extra `[arrow]`.
+        """
+        return framing.links(self._ends, self._sources(sources), link).whole()
+
+    @parts_method
+    def frames(
+        self, sources: Iterable[SId | S], *, link: LinkFilter | None = None, size: int = framing.SIZE
+    ) -> Parts[Frame]:
+        """Iterate over frames of at most `size` rows of what `frame` returns, by source and far id.
+
+        Nothing is held between them; links that are written meanwhile may be met or not.
+        """
+        return framing.links(self._ends, self._sources(sources), link).parts(size)
 
     @method
     def count(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[dict[SId, int]]:

@@ -46,6 +46,8 @@ OTHERS = """
     UNION ALL SELECT 'trigger', tgname FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT 'function', proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
     ORDER BY 1, 2"""
+FUNCTIONS = """
+    SELECT proname, pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1, 2"""
 
 Catalogue = dict[str, list[tuple[Any, ...]]]
 
@@ -53,7 +55,9 @@ Catalogue = dict[str, list[tuple[Any, ...]]]
 def catalogue(conninfo: str) -> Catalogue:
     with psycopg.connect(conninfo) as conn:
         parts = {"columns": COLUMNS, "constraints": CONSTRAINTS, "indexes": INDEXES, "others": OTHERS}
-        return {name: conn.execute(query.encode()).fetchall() for name, query in parts.items()}
+        return {
+            name: conn.execute(query.encode()).fetchall() for name, query in {**parts, "functions": FUNCTIONS}.items()
+        }
 
 
 def unvalidated(found: Catalogue) -> Catalogue:

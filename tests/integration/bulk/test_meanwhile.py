@@ -135,3 +135,20 @@ def test_a_link_that_others_make_meanwhile_is_refused_where_links_are_an_error(
         beside(database, load, others.conn.commit)
     assert caught.value.ids == (others.pairs[1],)
     assert user_aims.find(others.conn, *refs(others.pairs[2])) is None
+
+
+@MODES
+@pytest.mark.parametrize("ends", ["commit", "rollback"])
+def test_a_link_that_others_make_meanwhile_is_found_or_made(
+    database: str, others: Others, world: str, on_match: str, ends: str
+) -> None:
+    user_aims.create(others.conn, *refs(others.pairs[1]), role="theirs")
+    rows = [others.pairs[0], NewUserAim(*refs(others.pairs[1]), role="ours"), (*others.pairs[2], "ours")]
+    options = {"on_match": on_match}
+    result = beside(database, lambda: in_world(world, database, rows, **options), getattr(others.conn, ends))
+    theirs = ends == "commit"
+    updated = int(theirs and on_match == "update")
+    assert result == BulkResult(1 if theirs else 2, updated, 3 - (1 if theirs else 2) - updated, [])
+    role = user_aims.get(others.conn, *refs(others.pairs[1])).role
+    assert role == ("theirs" if theirs and on_match == "ignore" else "ours")
+    assert user_aims.get(others.conn, *refs(others.pairs[2])).role == "ours"

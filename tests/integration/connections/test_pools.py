@@ -14,7 +14,7 @@ from psycopg_pool import AsyncConnectionPool, AsyncNullConnectionPool, Connectio
 
 from tests.ends import NOBODY, NOTHING, shown
 from useraim import AlreadyExists, BrokenReference, NotFound, aims, users
-from useraim.values import Aim, NewUser, User
+from useraim.values import Aim, User
 
 
 class TestPool:
@@ -59,12 +59,6 @@ class TestPool:
                     assert lent.info.transaction_status == TransactionStatus.IDLE
 
         asyncio.run(use())
-
-    def test_a_stream_keeps_no_connection_between_its_pages(self, database: str) -> None:
-        with ConnectionPool[Any](database, min_size=1, max_size=1, timeout=2) as pool:
-            made = users.create_many(pool, [NewUser(f"{n}@example.org", "N") for n in range(3)])
-            rows = users.stream(pool)
-            assert [users.get(pool, user) for user in rows] == made
 
     def test_a_failed_operation_does_not_use_the_pool_up(self, database: str) -> None:
         with ConnectionPool[Any](database, min_size=1, max_size=1, timeout=2) as pool:

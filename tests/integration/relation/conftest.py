@@ -8,7 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.conftest import ROOT
+from tests import engines
+from tests.conftest import ROOT, WRITER
 from tests.ends import AIMS_USERS, ENDS, NOON, TEAM_ENDS, USERS_AIMS, End
 from tests.integration.relation.crowd import Crowd
 from tests.integration.relation.reads import LABELS, Expected, attributes
@@ -16,12 +17,16 @@ from tests.worlds import World
 from useraim.values import Link
 
 TEAMS = (ROOT / "examples/teams/migrations/teams_0001_create_teams.sql").read_text(encoding="utf-8")
+RIGHTS = f"; GRANT SELECT, INSERT, UPDATE, DELETE ON teams, team_users TO {WRITER}"
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what calls operations on the ends of a relation of one's own too, whose tables such a test can make."""
+    """Run what calls operations on the ends of a relation of one's own too, whose tables such a test can make.
+
+    Not on a cluster, where the owner of such tables distributes them.
+    """
     if "end" in metafunc.fixturenames:
-        able = {"call", "committed"} & set(metafunc.fixturenames)
+        able = {"call", "committed"} & set(metafunc.fixturenames) and engines.NAME != "cluster"
         ends = [*ENDS, *TEAM_ENDS] if able else ENDS
         metafunc.parametrize("end", ends, indirect=True, ids=lambda end: end.name)
 
@@ -31,7 +36,7 @@ def end(request: pytest.FixtureRequest) -> End:
     chosen: End = request.param
     if chosen in TEAM_ENDS:
         world = "committed" if "committed" in request.fixturenames else "call"
-        request.getfixturevalue(world).execute(TEAMS)
+        request.getfixturevalue(world).as_owner(TEAMS + RIGHTS)
     return chosen
 
 

@@ -4,12 +4,11 @@ import asyncio
 import gc
 import threading
 import tracemalloc
-from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 import psycopg
-import psycopg_pool
 import pytest
 
 from tests.ends import End
@@ -121,55 +120,6 @@ class TestStream:
             [source.id],
         )
         return source, call.iterate(end.relation.stream, source)
-
-    @pytest.mark.parametrize("leave", ["close", "abandon", "exhaust", "fail"])
-    def test_a_pool_of_one_is_free_after_and_during(self, crowded: Crowd, end: End, leave: str) -> None:
-        with psycopg_pool.ConnectionPool(crowded.conninfo, min_size=1, max_size=1, timeout=10) as pool:
-            source = crowded.sources[end.name]
-            rows = cast("Generator[Linked[Any], None, None]", end.relation.stream(pool, source))
-            first = next(rows)
-            assert end.relation.has(pool, source, first.record)
-            if leave == "close":
-                rows.close()
-            elif leave == "exhaust":
-                assert sum(1 for _ in rows) == 19_999
-            elif leave == "fail":
-                with pytest.raises(ZeroDivisionError):
-                    rows.throw(ZeroDivisionError())
-            del rows
-            assert end.relation.count(pool, [source]) == {source: 20_000}
-            assert pool.get_stats()["pool_available"] == 1
-
-    @pytest.mark.parametrize("leave", ["close", "abandon", "exhaust", "cancel"])
-    def test_an_async_pool_of_one_is_free_after_and_during(
-        self, crowded: Crowd, runner: asyncio.Runner, end: End, leave: str
-    ) -> None:
-        async def main() -> None:
-            async with psycopg_pool.AsyncConnectionPool(
-                crowded.conninfo, min_size=1, max_size=1, timeout=10, open=False
-            ) as pool:
-                source = crowded.sources[end.name]
-                rows = cast("AsyncGenerator[Linked[Any], None]", end.relation.stream(pool, source))
-                first = await anext(rows)
-                assert await end.relation.has(pool, source, first.record)
-                if leave == "close":
-                    await rows.aclose()
-                elif leave == "exhaust":
-                    assert len([None async for _ in rows]) == 19_999
-                elif leave == "cancel":
-                    reader = asyncio.create_task(self.exhaust(rows))
-                    await asyncio.sleep(0.01)
-                    reader.cancel()
-                    with pytest.raises(asyncio.CancelledError):
-                        await reader
-                del rows
-                assert await end.relation.count(pool, [source]) == {source: 20_000}
-
-        runner.run(asyncio.wait_for(main(), timeout=60))
-
-    async def exhaust(self, rows: AsyncGenerator[Linked[Any], None]) -> None:
-        async for _ in rows:
-            pass
 
     def test_tasks_share_a_connection_with_a_stream(self, crowded: Crowd, runner: asyncio.Runner, end: End) -> None:
         async def main() -> None:

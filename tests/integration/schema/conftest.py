@@ -10,15 +10,24 @@ NAMES = iter(range(1_000_000))
 
 
 @pytest.fixture
-def empty(server: str, template: str) -> Iterator[str]:
-    """The conninfo of an empty database whose name needs quoting in a URL."""
-    name = f"{template} empty?%41 {next(NAMES)}"
+def create_empty(server: str, template: str) -> Iterator[Callable[[], str]]:
+    """Makes empty databases whose names need quoting in a URL, and gives their conninfo."""
+    names: list[str] = []
     with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(f'CREATE DATABASE "{name}"'.encode())
-        try:
-            yield make_conninfo(server, dbname=name)
-        finally:
+
+        def create() -> str:
+            names.append(f"{template} empty?%41 {next(NAMES)}")
+            admin.execute(f'CREATE DATABASE "{names[-1]}"'.encode())
+            return make_conninfo(server, dbname=names[-1])
+
+        yield create
+        for name in names:
             admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)'.encode())
+
+
+@pytest.fixture
+def empty(create_empty: Callable[[], str]) -> str:
+    return create_empty()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What an interrupted yoyo and a newer version leave."""
 
+from collections.abc import Callable
+from time import monotonic, sleep
 from typing import Any
 
 import psycopg
@@ -23,3 +25,10 @@ def leave_a_lock(conninfo: str) -> None:
     schema.rollback(conninfo, to=ALL[-2])
     with psycopg.connect(conninfo) as conn:
         conn.execute("INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
+
+
+def wait_until(done: Callable[[], object], otherwise: str) -> None:
+    end = monotonic() + 30
+    while not done():
+        assert monotonic() < end, otherwise
+        sleep(0.02)

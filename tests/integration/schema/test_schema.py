@@ -8,12 +8,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import make_conninfo
 from psycopg_pool import ConnectionPool
 
 from tests.conftest import yoyo
 from tests.integration.schema.marks import ALL, mark
-from useraim import InvalidValue, SchemaOutOfDate, schema
+from useraim import Conflict, InvalidValue, SchemaOutOfDate, schema
 
 
 def test_applying_gives_the_ids_and_applying_again_changes_nothing(empty: str) -> None:
@@ -24,29 +24,53 @@ def test_applying_gives_the_ids_and_applying_again_changes_nothing(empty: str) -
         schema.check(conn)
 
 
-@pytest.mark.parametrize("table", ["users", "aims", "user_aims"])
-def test_a_table_of_another_application_is_neither_taken_over_nor_dropped(empty: str, table: str) -> None:
-    columns = "id uuid, name text, email text, title text, user_id uuid, aim_id uuid, created_at timestamptz"
+@pytest.mark.parametrize("kind", ["TABLE", "VIEW"])
+@pytest.mark.parametrize("name", ["users", "aims", "user_aims"])
+def test_a_table_of_another_application_is_refused_in_words_and_nothing_is_changed(
+    empty: str, name: str, kind: str
+) -> None:
+    made = "(id uuid, name text, email text, title text)" if kind == "TABLE" else "AS SELECT 1 AS id"
     with psycopg.connect(empty) as conn:
-        conn.execute(f"CREATE TABLE {table} ({columns})".encode())
-    with pytest.raises(psycopg.errors.UndefinedObject):
+        conn.execute(f"CREATE {kind} {name} {made}".encode())
+    with pytest.raises(Conflict, match=f"has {name} of another application.*search_path"):
         schema.apply(empty)
-    schema.rollback(empty, to=None)
     with psycopg.connect(empty) as conn:
-        assert conn.execute("SELECT to_regclass(%s)::text", [table]).fetchone() == (table,)
+        relations = "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace"
+        assert conn.execute(relations.encode()).fetchall() == [(name,)]
+
+
+def test_all_tables_of_another_application_are_named_and_a_schema_of_its_own_serves(empty: str) -> None:
+    with psycopg.connect(empty) as conn:
+        conn.execute("CREATE TABLE users (id int)")
+        conn.execute("CREATE TABLE aims (id int)")
+        conn.execute("CREATE SCHEMA app")
+    with pytest.raises(Conflict, match="aims, users"):
+        schema.apply(empty)
+    own = make_conninfo(empty, options="-c search_path=app,public")
+    assert schema.apply(own) == ALL
+    with psycopg.connect(own) as conn:
+        schema.check(conn)
+        assert conn.execute("SELECT 'users'::regclass::oid = 'app.users'::regclass").fetchone() == (True,)
+
+
+def test_a_table_that_an_interrupted_yoyo_has_made_is_no_other_applications(empty: str) -> None:
+    schema.apply(empty)
+    with psycopg.connect(empty) as conn:
+        conn.execute("DELETE FROM _yoyo_migration")
+    assert schema.apply(empty) == ALL
 
 
 def test_a_failed_migration_leaves_neither_its_work_nor_its_mark_nor_a_lock(empty: str) -> None:
     schema.apply(empty)
     schema.rollback(empty, to=ALL[1])
     with psycopg.connect(empty) as conn:
-        conn.execute("CREATE VIEW user_aims AS SELECT 1 AS one")
-    with pytest.raises(psycopg.Error):
+        conn.execute("CREATE VIEW user_aims_pkey AS SELECT 1 AS one")
+    with pytest.raises(psycopg.errors.DuplicateTable):
         schema.apply(empty)
     with psycopg.connect(empty) as conn:
         assert schema.status(conn).applied == ALL[:2]
         assert conn.execute("SELECT count(*) FROM yoyo_lock").fetchone() == (0,)
-        conn.execute("DROP VIEW user_aims")
+        conn.execute("DROP VIEW user_aims_pkey")
     assert schema.apply(empty) == ALL[2:]
 
 
@@ -154,9 +178,3 @@ def test_pools_and_async_connections_can_be_asked(database: str) -> None:
 def test_yoyo_is_imported_by_those_who_migrate_only() -> None:
     program = "import sys, useraim.schema; sys.exit('yoyo' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
-
-
-def test_a_url_is_as_good_as_key_and_value(database: str) -> None:
-    parts: dict[str, Any] = conninfo_to_dict(database)
-    host = str(parts["host"]).replace("/", "%2F")
-    assert schema.apply(f"postgresql://{parts['user']}@/{parts['dbname']}?host={host}&port={parts['port']}") == ()

@@ -7,22 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 from urllib.parse import quote, urlencode
 
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.integration.schema.marks import ALL, leave_a_lock
+from tests.integration.schema.marks import ALL, leave_a_lock, wait_until
 from useraim import Conflict, schema
-
-
-def wait_until(done: Callable[[], bool], otherwise: str) -> None:
-    end = monotonic() + 30
-    while not done():
-        assert monotonic() < end, otherwise
-        sleep(0.02)
 
 
 def test_four_processes_at_once_apply_once(empty: str) -> None:
@@ -93,7 +86,7 @@ def yoyo_at_work(request: pytest.FixtureRequest, empty: str, tmp_path: Path) -> 
 
 
 def test_a_plain_yoyo_at_work_keeps_its_lock(yoyo_at_work: Yoyo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(schema, "_PATIENCE", 3.0)
+    monkeypatch.setattr("useraim.core.migrating._PATIENCE", 3.0)
     with pytest.raises(Conflict, match=rf"process {yoyo_at_work.process.pid} .* `yoyo break-lock`"):
         schema.apply(yoyo_at_work.conninfo)
     assert yoyo_at_work.has_the_lock()
@@ -112,7 +105,7 @@ def test_a_plain_yoyo_whose_sessions_hide_what_they_do_keeps_its_lock_too(
     yoyo_at_work: Yoyo, ordinary: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of other roles' sessions an ordinary role sees little, not even when they began."""
-    monkeypatch.setattr(schema, "_PATIENCE", 1.0)
+    monkeypatch.setattr("useraim.core.migrating._PATIENCE", 1.0)
     owner = ordinary(yoyo_at_work.conninfo)
     with psycopg.connect(yoyo_at_work.conninfo) as conn:
         conn.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO PUBLIC")
@@ -124,7 +117,7 @@ def test_a_plain_yoyo_whose_sessions_hide_what_they_do_keeps_its_lock_too(
 def test_the_lock_of_a_killed_yoyo_stays_while_a_session_may_be_its_own(
     empty: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schema, "_PATIENCE", 0.5)
+    monkeypatch.setattr("useraim.core.migrating._PATIENCE", 0.5)
     leave_a_lock(empty)
     with psycopg.connect(empty), pytest.raises(Conflict):
         schema.apply(empty)
