@@ -99,7 +99,7 @@ class Cluster:
                 yield from lines
 
     def _start(self, port: int) -> None:
-        options = "".join(f" -c {name}='{value}'" for name, value in _SETTINGS.items())
+        options = "".join(f" -c {name}='{value}'" for name, value in self.server.config.items())
         where = f"{options} -p {port} -k '{self.server.socket}'"
         log = str(self.scratch / f"log.{port}")
         self._run("start", "pg_ctl", "-D", str(self._data(port)), "-w", "-l", log, "-o", where, "start")
@@ -129,7 +129,7 @@ def cluster(bindir: Path | None = None) -> Generator[Cluster, None, None]:
             if account:
                 shutil.chown(scratch, account.pw_uid, account.pw_gid)
             scratch.chmod(0o755)
-            server = _Server(_reachable(bindir or newest(), scratch, account), account, socket, shell, {})
+            server = _Server(_reachable(bindir or newest(), scratch, account), account, socket, shell, _SETTINGS)
             yield Cluster(server, scratch)
 
 

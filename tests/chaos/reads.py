@@ -30,6 +30,7 @@ class Read:
 def records(w: Writer) -> list[Read]:
     user, aim, nobody = w.one(w.estate.people), w.one(w.estate.goals), w.new_user("").id
     name, title, mine = w.estate.people[user], w.estate.goals[aim], f"{w.estate.number}."
+    held = len(w.estate.of(user))
     assert nobody
 
     def is_every_user(found: Any) -> bool:
@@ -47,6 +48,10 @@ def records(w: Writer) -> list[Read]:
             lambda got: got == len(w.estate.users_of(aim)),
         ),
         Read("users.stream", lambda db: listed(users.stream(db)), is_every_user),
+        Read("users.frame", lambda db: users.frame(db, search=mine), lambda got: len(got) >= len(w.estate.people)),
+        Read("users.frames", lambda db: listed(users.frames(db, size=50)), bool),
+        Read("aims.frame", lambda db: aims.frame(db, where=[AllOf([user])]), lambda got: len(got) == held),
+        Read("aims.frames", lambda db: listed(aims.frames(db, size=50)), bool),
         Read("users.similar", lambda db: users.similar(db, user), lambda got: user not in {one.id for one in got}),
         Read(
             "users.suggest_aims", lambda db: users.suggest_aims(db, user),
@@ -57,7 +62,7 @@ def records(w: Writer) -> list[Read]:
         Read("aims.exists", lambda db: aims.exists(db, aim), lambda got: got is True),
         Read("aims.find_many", lambda db: aims.find_many(db, [aim]), lambda got: list(got) == [aim]),
         Read("aims.page", lambda db: aims.page(db, search="no such thing"), lambda got: not got.items),
-        Read("aims.count", lambda db: aims.count(db, where=[AllOf([user])]), lambda got: got == len(w.estate.of(user))),
+        Read("aims.count", lambda db: aims.count(db, where=[AllOf([user])]), lambda got: got == held),
         Read(
             "aims.stream", lambda db: listed(aims.stream(db)),
             lambda got: {one.id: one.title for one in got if one.description == mine[:-1]} == w.estate.goals,
@@ -91,6 +96,11 @@ def relations(w: Writer) -> list[Read]:
             f"{name}.common", lambda db: relation.common(db, [source]),
             lambda got: {each.id for each in got} == {*far},
         ),
+        Read(f"{name}.frame", lambda db: relation.frame(db, [source]), lambda got: len(got) == count),
+        Read(
+            f"{name}.frames", lambda db: listed(relation.frames(db, [source], size=2)),
+            lambda got: sum(map(len, got)) == count,
+        ),
         Read(f"{name}.version", lambda db: relation.version(db, source), bool),
     ]  # fmt: skip
 
@@ -115,6 +125,11 @@ def pairs(w: Writer) -> list[Read]:
         Read("user_aims.get", lambda db: user_aims.get(db, *w.shared.pairs[0]), lambda got: got.role == "hot"),
         Read("user_aims.page", lambda db: user_aims.page(db, link=ours, limit=1000), lambda got: is_ours(got.items)),
         Read("user_aims.stream", lambda db: listed(user_aims.stream(db, link=ours)), is_ours),
+        Read("user_aims.frame", lambda db: user_aims.frame(db, link=LinkFilter(roles=[])), lambda got: len(got) == 0),
+        Read(
+            "user_aims.frames", lambda db: listed(user_aims.frames(db, link=ours, size=50)),
+            lambda got: sum(map(len, got)) >= len(mine),
+        ),
         Read("user_aims.count", lambda db: user_aims.count(db, link=LinkFilter(roles=[])), lambda got: got == 0),
         Read("explain", lambda db: explain(db, users.aims.clear.call(pair[0]), analyze=True), bool),
         Read(

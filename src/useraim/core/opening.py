@@ -35,9 +35,10 @@ class _Opening(BaseTransaction[Any]):
     def _close_if_unclear(self, error: BaseException | None = None) -> None:
         # After an answer of the server psycopg rolls back. After an interrupt it cannot: its record of what is open may
         # be ahead of what was sent, or libpq be waiting for answers. Left open, a later call would take part in it.
-        status = self.pgconn.transaction_status
+        status, piped = self.pgconn.transaction_status, self.pgconn.pipeline_status != PipelineStatus.OFF
         is_left = status == TransactionStatus.ACTIVE or (self._is_whole and status != TransactionStatus.IDLE)
-        if is_left or not (error is None or isinstance(error, Error)):
+        # In a pipeline, which work has left open, the end is sent and not yet answered.
+        if (is_left and not piped) or not (error is None or isinstance(error, Error)):
             self.pgconn.finish()
 
 
