@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation chaos soak test-pooler test-replica test-cluster tenants clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation chaos soak test-pooler test-replica test-cluster cluster-costs tenants clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -92,7 +92,10 @@ test-replica: install  ## the operations with all reads on a hot standby (many m
 	USERAIM_ENGINE=replica $(OPERATIONS)
 
 test-cluster: install  ## the operations on a Citus cluster, whose coordinator USERAIM_CLUSTER names, else on one of this machine (many minutes)
-	USERAIM_ENGINE=cluster $(OPERATIONS) tests/races
+	USERAIM_ENGINE=cluster $(OPERATIONS) tests/races tests/engines/test_cluster.py
+
+cluster-costs: install  ## how many commands each operation sends to the nodes of a cluster; writes docs/scaling.md
+	$(BIN)/python -m tests.engines.commands
 
 tenants: install  ## a million random calls of tenants, half through PgBouncer if there is one (many minutes)
 	$(BIN)/python -m tests.security

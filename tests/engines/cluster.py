@@ -99,7 +99,7 @@ class Cluster:
             conn.execute(_EMPTY)
         self.free.append(database)
 
-    def make(self) -> str:
+    def make(self, shards: int = SHARDS) -> str:
         """Create a database on every node, migrate it and distribute it."""
         name = f"useraim_test_{os.getpid()}_{self.made}"
         self.made += 1
@@ -109,7 +109,7 @@ class Cluster:
         database = make_conninfo(self.coordinator, dbname=name)
         schema.apply(database)
         with psycopg.connect(database, autocommit=True) as conn:
-            conn.execute(f"SET citus.shard_count TO {SHARDS}".encode())
+            conn.execute(f"SET citus.shard_count TO {shards}".encode())
             conn.execute(re.sub(r"^\\.*$", "", _DISTRIBUTE.read_text(), flags=re.MULTILINE).encode())
         return database
 

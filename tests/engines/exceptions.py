@@ -53,6 +53,7 @@ CLUSTER = {
     "bulk/test_failures": ONE_SERVER,
 }
 NOT_RUN: Exceptions = {
+    "": {"engines/test_cluster": "asks the nodes of a cluster: make test-cluster"},
     "pooler": {**DIRECT, **SESSION, **LOSING},
     "tracking-pooler": {**DIRECT, **SESSION},
     "replica": {**DIRECT, **REPLICA},
