@@ -35,11 +35,12 @@ test: install  ## run all tests on a real server (minutes)
 test-quick: install  ## those that need no minutes: without races, the model, migrations and servers (one minute)
 	$(BIN)/python -m pytest -x tests/unit tests/integration -k "not (test_model or test_schema or test_local)"
 
-check: install  ## format, lint, both type checkers (one minute)
+check: install  ## format, lint, both type checkers, docker-compose.yml (one minute)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: install  ## format, fix what can be fixed, and say what is left
 	$(BIN)/ruff check --quiet --fix-only .
