@@ -110,7 +110,7 @@ class Cluster:
         schema.apply(database)
         with psycopg.connect(database, autocommit=True) as conn:
             conn.execute(f"SET citus.shard_count TO {shards}".encode())
-            conn.execute(re.sub(r"^\\.*$", "", _DISTRIBUTE.read_text(), flags=re.MULTILINE).encode())
+            conn.execute(re.sub(r"^(\\|.*:shards).*$", "", _DISTRIBUTE.read_text(), flags=re.MULTILINE).encode())
         return database
 
     def close(self) -> None:
