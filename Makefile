@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation chaos soak test-pooler test-replica tenants clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation chaos soak test-pooler test-replica test-cluster cluster-costs tenants clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -35,11 +35,12 @@ test: install  ## run all tests on a real server (minutes)
 test-quick: install  ## those that need no minutes: without races, the model, migrations and servers (one minute)
 	$(BIN)/python -m pytest -x tests/unit tests/integration -k "not (test_model or test_schema or test_local)"
 
-check: install  ## format, lint, both type checkers (one minute)
+check: install  ## format, lint, both type checkers, docker-compose.yml (one minute)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
 format: install  ## format, fix what can be fixed, and say what is left
 	$(BIN)/ruff check --quiet --fix-only .
@@ -90,6 +91,12 @@ test-pooler: install  ## the operations through PgBouncer in transaction mode, P
 
 test-replica: install  ## the operations with all reads on a hot standby (many minutes)
 	USERAIM_ENGINE=replica $(OPERATIONS)
+
+test-cluster: install  ## the operations on a Citus cluster, whose coordinator USERAIM_CLUSTER names, else on one of this machine (many minutes)
+	USERAIM_ENGINE=cluster $(OPERATIONS) tests/races tests/engines/test_cluster.py
+
+cluster-costs: install  ## how many commands each operation sends to the nodes of a cluster; writes docs/scaling.md
+	$(BIN)/python -m tests.engines.commands
 
 tenants: install  ## a million random calls of tenants, half through PgBouncer if there is one (many minutes)
 	$(BIN)/python -m tests.security

@@ -170,6 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--largest", type=int, default=1_000_000, help="10,000,000 takes 8 GB and many minutes")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--only", default="", help="those whose title has this in it; writes no report")
     parser.add_argument("--conninfo", help="a server to use, as a superuser; else a throwaway one")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results")
     given = parser.parse_args()
@@ -178,11 +179,12 @@ def main() -> None:
     with opened(sizes, given.conninfo) as places, ExitStack() as pins:
         for place in places:
             pins.enter_context(pinning.one_core(place.db) if pinning.possible(place.db) else nullcontext())
-        for scaled in READS + WRITES:
+        for scaled in (one for one in READS + WRITES if given.only in one.title):
             print(scaled.title, file=sys.stderr, flush=True)
             times = measure(scaled, places, given.rounds)
             lines.append(scale_report.Line(scaled.title, scaled.promise, dict(zip(sizes, times, strict=True))))
-    scale_report.write(lines, given.output)
+    if not given.only:
+        scale_report.write(lines, given.output)
     print(scale_report.markdown(lines))
 
 

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests import engines
 from tests.deadline import within
 from tests.ends import ENDS, End
+from tests.engines.cluster import Cluster
 from tests.engines.replica import beside
 from tests.worlds import World
 from useraim import aims, local, users
@@ -110,8 +111,20 @@ def address(server: str) -> Iterator[engines.Address]:
 
 
 @pytest.fixture(scope="session")
-def create_database(server: str, template: str, address: engines.Address) -> Iterator[Callable[[], str]]:
+def cluster(server: str) -> Iterator[Cluster | None]:
+    """What makes databases on all nodes of a cluster, if that is the engine."""
+    with ExitStack() as stack:
+        yield stack.enter_context(closing(Cluster(server))) if engines.NAME == "cluster" else None
+
+
+@pytest.fixture(scope="session")
+def create_database(
+    server: str, template: str, address: engines.Address, cluster: Cluster | None
+) -> Iterator[Callable[[], str]]:
     """Makes further migrated databases, and drops them at the end."""
+    if cluster:
+        yield cluster.make
+        return
     numbers = count()
     names: list[str] = []
     with psycopg.connect(server, autocommit=True) as admin:
@@ -128,9 +141,11 @@ def create_database(server: str, template: str, address: engines.Address) -> Ite
 
 
 @pytest.fixture
-def database(create_database: Callable[[], str]) -> str:
-    """The conninfo of a migrated database of its own, for tests that commit, race or use pools."""
-    return create_database()
+def database(create_database: Callable[[], str], cluster: Cluster | None) -> Iterator[str]:
+    """The conninfo of a migrated, empty database of its own, for tests that commit, race or use pools."""
+    yield (name := cluster.take() if cluster else create_database())
+    if cluster:
+        cluster.give_back(name)
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +161,9 @@ def runner() -> Iterator[asyncio.Runner]:
 
 
 def as_role(conninfo: str, role: str) -> str:
-    """The conninfo of sessions that have the rights of this role."""
+    """The conninfo of sessions that have the rights of this role; as it is where no options reach the server."""
+    if engines.NAME:
+        return conninfo
     return make_conninfo(conninfo, options=f"-c role={role}")
 
 

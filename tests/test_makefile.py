@@ -36,5 +36,5 @@ def test_help_names_every_target_and_says_which_take_long() -> None:
     told = dict(line.split(maxsplit=1) for line in make(ROOT, "help").stdout.splitlines())
     assert sorted(told) == sorted(targets)
     long = {"install", "test", "test-quick", "check", "bench", "bench-quick", "bench-rules", "bench-scale", "schedules"}
-    long |= {"isolation", "chaos", "soak", "test-pooler", "test-replica", "tenants"}
+    long |= {"isolation", "chaos", "soak", "test-pooler", "test-replica", "test-cluster", "tenants"}
     assert {target for target in told if "minute" in told[target]} == long

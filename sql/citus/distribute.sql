@@ -1,11 +1,15 @@
 -- Spread users and their memberships over the nodes of a Citus cluster; aims are copied to each.
--- Run it on the coordinator as the owner of the tables, after the migrations: psql -f sql/citus/distribute.sql
--- It may be run again. Tables that hold rows are locked while these move.
+-- Run it on the coordinator as the owner of the database and its tables, after the migrations:
+--   psql --set shards=64 -f sql/citus/distribute.sql
+-- Without `shards` it is the server's number, 32. It may be run again. Tables that hold rows are locked while these move.
 --
 -- Citus has no unique index on anything but the column that rows are spread by, so users_email_key becomes an ordinary
 -- index: an e-mail address that is taken is still refused, but not one that two callers take at the same moment.
 \set ON_ERROR_STOP on
 BEGIN;
+\if :{?shards}
+    SET LOCAL citus.shard_count TO :shards;
+\endif
 SET LOCAL citus.enable_local_reference_table_foreign_keys = off;
 DO $$
 BEGIN

@@ -1,8 +1,11 @@
 -- Link one user and one aim; without a new row, say which of the two exists.
 -- Slots: names and values, the attributes given; columns, all of them.
-WITH added AS (
+WITH aim AS MATERIALIZED (
+    SELECT id FROM aims WHERE id = %(aim_id)s
+),
+added AS (
     INSERT INTO user_aims (user_id, aim_id{names})
-    SELECT u.id, a.id{values} FROM users u CROSS JOIN aims a WHERE u.id = %(user_id)s AND a.id = %(aim_id)s
+    SELECT u.id, a.id{values} FROM users u CROSS JOIN aim a WHERE u.id = %(user_id)s
     ON CONFLICT (user_id, aim_id) DO NOTHING
     RETURNING {columns}
 )

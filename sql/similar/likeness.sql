@@ -1,4 +1,5 @@
 -- How alike other users are to one, by the aims they share: the Jaccard index, |shared| / |held by either|.
+-- Whoever shares an aim is found by the index: as an array they are few to the planner, whatever it expects of `sharing`.
 -- numeric, so that equal fractions tie and sums do not depend on the order of addition.
 mine AS MATERIALIZED (
     SELECT aim_id FROM user_aims WHERE user_id = %(user)s
@@ -10,7 +11,7 @@ sharing AS MATERIALIZED (
 ),
 holding AS MATERIALIZED (
     SELECT user_id, count(*) AS held FROM user_aims
-    WHERE user_id IN (SELECT user_id FROM sharing)
+    WHERE user_id = ANY (ARRAY(SELECT user_id FROM sharing))
     GROUP BY user_id
 ),
 alike AS MATERIALIZED (

@@ -3,8 +3,7 @@
 /* useraim aims.create */ WITH added AS (
     INSERT INTO aims (id, title, description)
     SELECT %(id)s, %(title)s, %(description)s
-    WHERE NOT (false AND EXISTS (SELECT 1 FROM aims WHERE id = %(id)s))
-        AND NOT (false AND EXISTS (SELECT 1 FROM aims t WHERE LOWER(LOWER("t"."title" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(title)s::text COLLATE "C") COLLATE "default")))
+    WHERE true  
     ON CONFLICT  DO NOTHING
     RETURNING id, title, description, created_at, updated_at
 )
@@ -85,7 +84,7 @@ taken AS (
 ),
 updated AS (
     UPDATE aims t SET title = %(title)s::text, description = %(description)s::text, updated_at = now() FROM held h
-    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.title OPERATOR(pg_catalog.<>) %(title)s::text OR h.description OPERATOR(pg_catalog.<>) %(description)s::text)
+    WHERE t.id = %(id)s AND t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.title OPERATOR(pg_catalog.<>) %(title)s::text OR h.description OPERATOR(pg_catalog.<>) %(description)s::text)
     RETURNING t.id, t.title, t.description, t.created_at, t.updated_at
 )
 SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, title, description, created_at, updated_at FROM updated
@@ -187,7 +186,7 @@ SELECT 'removed', user_id FROM removed;
 
 /* useraim aims.users.common */ SELECT "id","name","email","created_at","updated_at" FROM "users" WHERE "id"=ANY(ARRAY((SELECT "user_id" FROM "user_aims" WHERE "aim_id"=ANY(%(sources)s::uuid[]) AND "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "joined_at">=%(link_joined_from)s::timestamptz AND "joined_at"<%(link_joined_before)s::timestamptz GROUP BY "user_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "name","id";
 
-/* useraim aims.users.count */ SELECT uuid_send("m"."aim_id"),COUNT(*) FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."aim_id";
+/* useraim aims.users.count */ SELECT pg_catalog.string_agg(pg_catalog.uuid_send("c"."id") OPERATOR(pg_catalog.||) pg_catalog.int8send("c"."links"),'') FROM (SELECT "m"."aim_id" "id",COUNT(*) "links" FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."aim_id") "c";
 
 /* useraim aims.users.count_by_role */ SELECT "m"."aim_id","m"."role",COUNT(*) FROM "user_aims" "m" WHERE "m"."aim_id"=ANY(%(sources)s::uuid[]) GROUP BY "m"."aim_id","m"."role" ORDER BY "m"."aim_id","m"."role";
 
@@ -418,8 +417,8 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, user_id FROM put
 UNION ALL
 SELECT 'removed', user_id FROM removed;
 
-/* useraim aims.users.update */ WITH wanted (aim_id, user_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, w.user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
+/* useraim aims.users.update */ WITH wanted (user_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT user_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (user_id, role, permissions, joined_at)
 ),
 ruled (id) AS (
     SELECT %(source)s::uuid
@@ -432,8 +431,9 @@ after (aim_id, user_id, joined_at, permissions, role) AS MATERIALIZED (
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'absent', w.user_id FROM wanted w
-    LEFT JOIN user_aims m ON m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
-    WHERE m.role IS NULL
+    WHERE w.user_id NOT IN (
+        SELECT m.user_id FROM user_aims m WHERE m.aim_id = %(source)s AND m.user_id = ANY (%(far)s::uuid[])
+    )
     UNION ALL
 SELECT pg_catalog.concat('rule 0 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "aim_id" "id",COUNT(*) "links" FROM "after" GROUP BY "aim_id") "c" ON "c"."id"="r"."id" WHERE NOT "r"."id" IN (SELECT "aim_id" FROM "after" WHERE "user_id"=ANY(%(must0_ids)s::uuid[]))
 UNION ALL
@@ -446,9 +446,18 @@ UNION ALL
 SELECT pg_catalog.concat('rule 4 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "aim_id" "id",COUNT(*) "links" FROM "after" GROUP BY "aim_id") "c" ON "c"."id"="r"."id" WHERE NOT EXISTS (SELECT "after"."aim_id" FROM "after" WHERE "after"."aim_id"="r"."id" GROUP BY "after"."aim_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 updated AS (
-    UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
-    WHERE m.aim_id = ANY (ARRAY[w.aim_id]) AND m.user_id = ANY (ARRAY[w.user_id])
-        AND NOT EXISTS (SELECT 1 FROM refused) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT s.id, %(source)s::uuid, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = w.user_id
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.user_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.user_id) IN (SELECT user_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (user_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.user_id
 )
 SELECT reason AS outcome, id FROM refused
@@ -466,9 +475,12 @@ FROM user_aims m WHERE m.aim_id = %(source)s;
 
 /* useraim user_aims.count */ SELECT COUNT(*) FROM "user_aims" WHERE "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND timezone('UTC',"joined_at")>=timezone('UTC',%(link_joined_from)s::timestamptz) AND timezone('UTC',"joined_at")<timezone('UTC',%(link_joined_before)s::timestamptz);
 
-/* useraim user_aims.create */ WITH added AS (
+/* useraim user_aims.create */ WITH aim AS MATERIALIZED (
+    SELECT id FROM aims WHERE id = %(aim_id)s
+),
+added AS (
     INSERT INTO user_aims (user_id, aim_id, role, permissions, joined_at)
-    SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM users u CROSS JOIN aims a WHERE u.id = %(user_id)s AND a.id = %(aim_id)s
+    SELECT u.id, a.id, %(role)s::text, %(permissions)s::text[], %(joined_at)s::timestamptz FROM users u CROSS JOIN aim a WHERE u.id = %(user_id)s
     ON CONFLICT (user_id, aim_id) DO NOTHING
     RETURNING user_id, aim_id, role, permissions, joined_at
 )
@@ -690,7 +702,7 @@ SELECT 'removed', aim_id FROM removed;
 
 /* useraim users.aims.common */ SELECT "id","title","description","created_at","updated_at" FROM "aims" WHERE "id"=ANY(ARRAY((SELECT "aim_id" FROM "user_aims" WHERE "user_id"=ANY(%(sources)s::uuid[]) AND "role"=ANY(%(link_roles)s::text[]) AND "permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "joined_at">=%(link_joined_from)s::timestamptz AND "joined_at"<%(link_joined_before)s::timestamptz GROUP BY "aim_id" HAVING COUNT(*)=%(count)s::bigint))) ORDER BY "title","id";
 
-/* useraim users.aims.count */ SELECT uuid_send("m"."user_id"),COUNT(*) FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."user_id";
+/* useraim users.aims.count */ SELECT pg_catalog.string_agg(pg_catalog.uuid_send("c"."id") OPERATOR(pg_catalog.||) pg_catalog.int8send("c"."links"),'') FROM (SELECT "m"."user_id" "id",COUNT(*) "links" FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) AND "m"."role"=ANY(%(link_roles)s::text[]) AND "m"."permissions" OPERATOR(pg_catalog.@>) %(link_permissions)s::text[] AND "m"."joined_at">=%(link_joined_from)s::timestamptz AND "m"."joined_at"<%(link_joined_before)s::timestamptz GROUP BY "m"."user_id") "c";
 
 /* useraim users.aims.count_by_role */ SELECT "m"."user_id","m"."role",COUNT(*) FROM "user_aims" "m" WHERE "m"."user_id"=ANY(%(sources)s::uuid[]) GROUP BY "m"."user_id","m"."role" ORDER BY "m"."user_id","m"."role";
 
@@ -921,8 +933,8 @@ SELECT CASE WHEN inserted THEN 'added' ELSE 'updated' END, aim_id FROM put
 UNION ALL
 SELECT 'removed', aim_id FROM removed;
 
-/* useraim users.aims.update */ WITH wanted (user_id, aim_id, role, permissions, joined_at) AS MATERIALIZED (
-    SELECT %(source)s::uuid, w.aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
+/* useraim users.aims.update */ WITH wanted (aim_id, role, permissions, joined_at) AS MATERIALIZED (
+    SELECT aim_id, w.role::text, w.permissions::text[], w.joined_at::timestamptz FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[]), pg_catalog.unnest(%(permissions)s::text[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS w (aim_id, role, permissions, joined_at)
 ),
 ruled (id) AS (
     SELECT %(source)s::uuid
@@ -935,8 +947,9 @@ after (user_id, aim_id, joined_at, permissions, role) AS MATERIALIZED (
 ),
 refused (reason, id) AS MATERIALIZED (
     SELECT 'absent', w.aim_id FROM wanted w
-    LEFT JOIN user_aims m ON m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
-    WHERE m.role IS NULL
+    WHERE w.aim_id NOT IN (
+        SELECT m.aim_id FROM user_aims m WHERE m.user_id = %(source)s AND m.aim_id = ANY (%(far)s::uuid[])
+    )
     UNION ALL
 SELECT pg_catalog.concat('rule 0 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "user_id" "id",COUNT(*) "links" FROM "after" GROUP BY "user_id") "c" ON "c"."id"="r"."id" WHERE NOT "r"."id" IN (SELECT "user_id" FROM "after" WHERE "aim_id"=ANY(%(must0_ids)s::uuid[]))
 UNION ALL
@@ -949,9 +962,18 @@ UNION ALL
 SELECT pg_catalog.concat('rule 4 ',COALESCE("c"."links",0)),"r"."id" FROM "ruled" "r" LEFT JOIN (SELECT "user_id" "id",COUNT(*) "links" FROM "after" GROUP BY "user_id") "c" ON "c"."id"="r"."id" WHERE NOT EXISTS (SELECT "after"."user_id" FROM "after" WHERE "after"."user_id"="r"."id" GROUP BY "after"."user_id" HAVING COUNT(*) BETWEEN %(must4_at_least)s::bigint AND %(must4_at_most)s::bigint)
 ),
 updated AS (
-    UPDATE user_aims m SET role = coalesce(w.role, m.role), permissions = coalesce(w.permissions, m.permissions), joined_at = coalesce(w.joined_at, m.joined_at) FROM wanted w
-    WHERE m.user_id = ANY (ARRAY[w.user_id]) AND m.aim_id = ANY (ARRAY[w.aim_id])
-        AND NOT EXISTS (SELECT 1 FROM refused) AND (m.role OPERATOR(pg_catalog.<>) coalesce(w.role, m.role) OR m.permissions OPERATOR(pg_catalog.<>) coalesce(w.permissions, m.permissions) OR m.joined_at OPERATOR(pg_catalog.<>) coalesce(w.joined_at, m.joined_at))
+    INSERT INTO user_aims AS m (user_id, aim_id, role, permissions, joined_at)
+    SELECT s.id, w.aim_id, coalesce(w.role, 'member'), coalesce(w.permissions, '{}'), coalesce(w.joined_at, now()) FROM wanted w JOIN users s ON s.id = %(source)s::uuid
+    WHERE NOT EXISTS (SELECT 1 FROM refused)
+    ORDER BY w.aim_id
+    ON CONFLICT (user_id, aim_id) DO UPDATE SET role = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END, permissions = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END, joined_at = CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
+    WHERE m.role OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(role)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.role ELSE m.role END OR m.permissions OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(permissions)s::text[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.permissions ELSE m.permissions END OR m.joined_at OPERATOR(pg_catalog.<>) CASE WHEN (m.aim_id) IN (SELECT aim_id FROM ROWS FROM (pg_catalog.unnest(%(far)s::uuid[]), pg_catalog.unnest(%(joined_at)s::timestamptz[])) AS g (aim_id, given) WHERE given IS NOT NULL)
+    THEN excluded.joined_at ELSE m.joined_at END
     RETURNING m.aim_id
 )
 SELECT reason AS outcome, id FROM refused
@@ -968,8 +990,7 @@ FROM user_aims m WHERE m.user_id = %(source)s;
 /* useraim users.create */ WITH added AS (
     INSERT INTO users (id, name, email)
     SELECT %(id)s, %(name)s, %(email)s
-    WHERE NOT (false AND EXISTS (SELECT 1 FROM users WHERE id = %(id)s))
-        AND NOT (true AND EXISTS (SELECT 1 FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default")))
+    WHERE true  AND NOT EXISTS (SELECT 1 FROM users t WHERE LOWER(LOWER("t"."email" COLLATE "C") COLLATE "default") = LOWER(LOWER(%(email)s::text COLLATE "C") COLLATE "default"))
     ON CONFLICT  DO NOTHING
     RETURNING id, name, email, created_at, updated_at
 )
@@ -1058,14 +1079,17 @@ sharing AS MATERIALIZED (
 ),
 holding AS MATERIALIZED (
     SELECT user_id, count(*) AS held FROM user_aims
-    WHERE user_id IN (SELECT user_id FROM sharing)
+    WHERE user_id = ANY (ARRAY(SELECT user_id FROM sharing))
     GROUP BY user_id
 ),
 alike AS MATERIALIZED (
     SELECT s.user_id, s.shared::numeric / ((SELECT count(*) FROM mine) + h.held - s.shared) AS likeness
     FROM sharing s JOIN holding h ON h.user_id = s.user_id
+),
+best AS MATERIALIZED (
+    SELECT user_id, likeness FROM alike ORDER BY likeness DESC, user_id LIMIT %(limit)s::bigint
 )
-SELECT u.id, u.name, u.email, u.created_at, u.updated_at FROM alike l JOIN users u ON u.id = l.user_id ORDER BY l.likeness DESC, u.id LIMIT %(limit)s::bigint;
+SELECT u.id, u.name, u.email, u.created_at, u.updated_at FROM best b JOIN users u ON u.id = b.user_id ORDER BY b.likeness DESC, u.id;
 
 /* useraim users.suggest_aims */ WITH mine AS MATERIALIZED (
     SELECT aim_id FROM user_aims WHERE user_id = %(user)s
@@ -1077,19 +1101,21 @@ sharing AS MATERIALIZED (
 ),
 holding AS MATERIALIZED (
     SELECT user_id, count(*) AS held FROM user_aims
-    WHERE user_id IN (SELECT user_id FROM sharing)
+    WHERE user_id = ANY (ARRAY(SELECT user_id FROM sharing))
     GROUP BY user_id
 ),
 alike AS MATERIALIZED (
     SELECT s.user_id, s.shared::numeric / ((SELECT count(*) FROM mine) + h.held - s.shared) AS likeness
     FROM sharing s JOIN holding h ON h.user_id = s.user_id
 ),
-scores AS MATERIALIZED (
+best AS MATERIALIZED (
     SELECT m.aim_id, sum(l.likeness) AS score FROM user_aims m JOIN alike l ON l.user_id = m.user_id
-    WHERE m.aim_id NOT IN (SELECT aim_id FROM mine)
+    WHERE m.user_id = ANY (ARRAY(SELECT user_id FROM alike)) AND m.aim_id NOT IN (SELECT aim_id FROM mine)
     GROUP BY m.aim_id
+    ORDER BY score DESC, m.aim_id
+    LIMIT %(limit)s::bigint
 )
-SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM scores s JOIN aims a ON a.id = s.aim_id ORDER BY s.score DESC, a.id LIMIT %(limit)s::bigint;
+SELECT a.id, a.title, a.description, a.created_at, a.updated_at FROM best b JOIN aims a ON a.id = b.aim_id ORDER BY b.score DESC, a.id;
 
 /* useraim users.update */ WITH held AS MATERIALIZED (
     SELECT id, name, email, created_at, updated_at FROM users WHERE id = %(id)s FOR NO KEY UPDATE
@@ -1099,7 +1125,7 @@ taken AS (
 ),
 updated AS (
     UPDATE users t SET name = %(name)s::text, email = %(email)s::text, updated_at = now() FROM held h
-    WHERE t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.name OPERATOR(pg_catalog.<>) %(name)s::text OR h.email OPERATOR(pg_catalog.<>) %(email)s::text)
+    WHERE t.id = %(id)s AND t.id = h.id AND NOT EXISTS (SELECT 1 FROM taken) AND (h.name OPERATOR(pg_catalog.<>) %(name)s::text OR h.email OPERATOR(pg_catalog.<>) %(email)s::text)
     RETURNING t.id, t.name, t.email, t.created_at, t.updated_at
 )
 SELECT (SELECT id FROM taken LIMIT 1) AS taken, id, name, email, created_at, updated_at FROM updated

@@ -1,13 +1,14 @@
 """The same tests through something between them and the server: USERAIM_ENGINE names it.
 
 `pooler`: every connection goes through PgBouncer in transaction mode, which does not track prepared statements;
-`tracking-pooler`: it does. `replica`: what reads is asked of a hot standby, as soon as it has what was written.
+`tracking-pooler`: it does. `cluster`: on a Citus cluster, whose coordinator USERAIM_CLUSTER names, else on three nodes
+of this machine. `replica`: what reads is asked of a hot standby, as soon as it has what was written.
 Which tests that cannot be right for, and why, is in `exceptions.py`.
 """
 
 import os
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeAlias, cast, get_args
 
 import psycopg
@@ -15,10 +16,11 @@ import pytest
 from psycopg.conninfo import make_conninfo
 
 from tests.engines import exceptions
+from tests.engines.cluster import coordinator
 from tests.engines.pgbouncer import pooler
 from tests.engines.replica import primary
 
-Name: TypeAlias = Literal["", "pooler", "tracking-pooler", "replica"]
+Name: TypeAlias = Literal["", "pooler", "tracking-pooler", "replica", "cluster"]
 Address: TypeAlias = Callable[[str], str]
 """From the conninfo of a database on the server to the one that tests connect by."""
 
@@ -28,9 +30,10 @@ if NAME not in get_args(Name):
 
 
 @contextmanager
-def server(plain: Callable[[], Any]) -> Generator[str, None, None]:
-    """Give a server to create databases on: a primary with a standby, or what `plain` makes."""
-    with primary() if NAME == "replica" else plain() as conninfo:
+def server(plain: Callable[[], AbstractContextManager[str]]) -> Generator[str, None, None]:
+    """Give a server to create databases on: a primary with a standby, a coordinator, or what `plain` makes."""
+    own: dict[str, Callable[[], AbstractContextManager[str]]] = {"replica": primary, "cluster": coordinator}
+    with own.get(NAME, plain)() as conninfo:
         yield conninfo
 
 

@@ -32,6 +32,7 @@ SESSION = {
     "test_a_connection_busy_with_the_statement_of_another": BACKEND,
     "test_an_error_of_a_race_that_work_caught": BACKEND,
     "test_a_failure_behind_a_lock": SET,
+    "test_connections_that_a_pool_held_idle_for_too_long": OPTIONS,
     "test_each_try_runs_with_the_settings_of_the_session": SET,
     "test_a_pool_looks_for_another_server_when_its_own_has": SET,
     "integration/test_prepared": "looks at its session's prepared statements, which have other names there",
@@ -42,16 +43,28 @@ LOSING = {
     "test_in_a_pipeline_of_the_callers": PREPARES,
     "test_preview.py::test_it_is_one_round_trip": PREPARES,
 }
+ONE_SERVER = "looks at the sessions, plans or triggers of one server"
+CLUSTER = {
+    "test_interruptions": "its triggers fail in the middle of a write, and Citus takes no triggers",
+    "test_what_would_fail_at_commit": "the same",
+    "integration/test_roles": "gives rights in a transaction that no other node sees",
+    "integration/test_folding": "databases of other locales, made from a template",
+    "integration/test_prepared": ONE_SERVER,
+    "bulk/test_failures": ONE_SERVER,
+}
 NOT_RUN: Exceptions = {
+    "": {"engines/test_cluster": "asks the nodes of a cluster: make test-cluster"},
     "pooler": {**DIRECT, **SESSION, **LOSING},
     "tracking-pooler": {**DIRECT, **SESSION},
     "replica": {**DIRECT, **REPLICA},
+    "cluster": {**DIRECT, **CLUSTER},
 }
-REFUSED = {
-    "test_settings_do_not_matter_and_stay.*options": OPTIONS,
-    "test_names_are_found_by_the_callers_search_path": OPTIONS,
+REFUSED = {"test_names_are_found_by_the_callers_search_path": OPTIONS}
+FAIL: Exceptions = {
+    "pooler": {**REFUSED, "test_settings_do_not_matter_and_stay.*options": OPTIONS},
+    # It takes those that it passes on anyway: the time zone, the style of dates.
+    "tracking-pooler": {**REFUSED, "test_settings_do_not_matter_and_stay.*options.*bytea_output": OPTIONS},
 }
-FAIL: Exceptions = {"pooler": REFUSED, "tracking-pooler": REFUSED}
 
 
 def reason(exceptions: Exceptions, engine: str, test: str) -> str | None:

@@ -71,6 +71,12 @@ def storms(conninfo: str, calls: int, seed: int = 0, threads: int = 4, **setting
     return sum(judges, Judge())
 
 
+def known(owner: psycopg.Connection[Any]) -> Judge:
+    """A judge who knows of the users without a mark that are there already."""
+    rows = owner.execute("SELECT tenant, id FROM users").fetchall()
+    return Judge(made={(int(tenant), id) for tenant, id in rows if tenant_of(id) is None})
+
+
 def strays(owner: psycopg.Connection[Any]) -> list[Any]:
     """Rows that bear another mark than that of their tenant, as a superuser sees the tables."""
     rows = owner.execute(

@@ -16,7 +16,7 @@ from tests.proxy import Wire, wire
 from tests.security.judge import Judge
 from tests.security.random_calls import CALLS, Caller, marked
 from tests.security.separated import SETTING, psql, separate
-from tests.security.storm import fill, storm, storms, strays
+from tests.security.storm import fill, known, storm, storms, strays
 from tests.sessions import KINDS, WORLDS, World, session
 from useraim import (
     AlreadyExists,
@@ -67,7 +67,7 @@ def of(tenant: int, conn: psycopg.Connection[Any]) -> Scoped:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("world", WORLDS)
 def test_no_random_call_brings_a_foreign_row(place: Place, world: World, kind: str, runner: asyncio.Runner) -> None:
-    judge = Judge()
+    judge = known(place.owner)
     with session(place.conninfo, world, runner, kind) as given:
         storm(given, 400, len(kind), judge)
     assert judge.verdict() == []
@@ -75,7 +75,7 @@ def test_no_random_call_brings_a_foreign_row(place: Place, world: World, kind: s
 
 
 def test_nor_do_calls_of_threads_over_connections_that_change_hands(place: Place) -> None:
-    judge = storms(place.conninfo, 2_000)
+    judge = known(place.owner) + storms(place.conninfo, 2_000)
     assert judge.verdict() == []
     assert judge.calls - judge.refused > 1_000
     assert strays(place.owner) == []

@@ -112,13 +112,20 @@ def contains(term: Any, name: str) -> Any:
     return terms.BasicCriterion(_at_least, term, param(name, "text[]"))
 
 
-class _ArrayOperator(enums.Comparator):
+def followed_by(term: Any, other: Any) -> Any:
+    """Put one value behind another."""
+    return terms.BasicCriterion(_behind, term, other)
+
+
+class _Operator(enums.Comparator):
     """Of PostgreSQL's own: one that another schema has for exactly these types would be preferred."""
 
     contains = " OPERATOR(pg_catalog.@>) "
+    followed_by = " OPERATOR(pg_catalog.||) "
 
 
-_at_least: Any = _ArrayOperator.contains
+_at_least: Any = _Operator.contains
+_behind: Any = _Operator.followed_by
 
 
 def by_itself(query: Any) -> Any:

@@ -53,17 +53,18 @@ def creation_statement(table: AnyTable) -> Statement[tuple[Any, ...]]:
 @cache
 def creation_of_one_statement(table: AnyTable, id_given: bool) -> Statement[tuple[Any, ...]]:
     """Render sql/records/create.sql; rows are (same id, same value, columns of the table …)."""
+    compared = {"theirs": table.compared("t"), "ours": table.given_compared}
     query = from_file(
         "records/create.sql",
         table=table.name,
         given=columns(table.given),
         values=columns(f"%({name})s" for name in table.given),
         columns=table.listed(),
-        id_given=literal(id_given),
         target="(id)" if id_given else "",
+        free_id=from_file("records/free/id.sql", table=table.name) if id_given else "",
+        free_value=from_file("records/free/value.sql", table=table.name, **compared) if table.unique else "",
         has_unique=literal(table.unique is not None),
-        theirs=table.compared("t"),
-        ours=table.given_compared,
+        **compared,
     )
     return Statement(f"{table.name}.create", query, whole)
 

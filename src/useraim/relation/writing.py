@@ -7,7 +7,7 @@ from uuid import UUID
 
 from useraim import validate
 from useraim.core.adapt import UuidArray
-from useraim.core.clauses import assigned, columns, differs, existing, from_file, listed, literal, rows_from
+from useraim.core.clauses import columns, existing, from_file, listed, literal, rows_from
 from useraim.core.pypika import Q, among, function, param, table
 from useraim.core.rows import single, whole
 from useraim.core.statement import UNWRITTEN, Call, Statement, nothing
@@ -161,29 +161,37 @@ def refusal(ends: Ends, rows: list[tuple[str, UUID]], demanded: Rules, order: It
 
 @lru_cache(maxsize=512)
 def _put(ends: Ends, given: Shape, on_match: str, replacing: bool, demand: Demand) -> Statement[tuple[Any, ...]]:
-    attributes, names = ends.join.attributes, [name for name, _ in given]
-    near = ends.join.stored_with is ends.source
-    far = f"w.{ends.far_id}"
-    new = {name: _new(ends, name, every=every) for name, every in given} if on_match == "update" else {}
+    taking = on_match == "update"
     query = from_file(
         "links/put.sql",
-        **ends.slots,
-        names=listed(names),
-        casts=attributes.casts(names),
-        values=attributes.new_values(given),
-        arrays=rows_from("%(far)s::uuid[]", *attributes.array_params(names)),
-        stored_key="%(source)s::uuid" if near else far,
-        other=far if near else "%(source)s::uuid",
+        **_written(ends, given, taking=taking) | ({"conflict": ""} if on_match == "error" else {}),
         refusing=literal(on_match == "error"),
         replacing=literal(replacing),
-        conflict="" if on_match == "error" else existing(columns(ends.join.keys.values()), new),
-        **_resulting(ends, names, demand, taking=on_match == "update", replacing=replacing),
+        **_resulting(ends, given, demand, taking=taking, replacing=replacing),
     )
     return Statement(f"{ends.name}.{'replace' if replacing else 'append'}", query, whole)
 
 
-def _resulting(ends: Ends, given: Iterable[str], demand: Demand, *, taking: bool, replacing: bool) -> dict[str, str]:
-    values = partial(ends.join.attributes.resulting, given=list(given), taking=taking)
+def _written(ends: Ends, given: Shape, *, taking: bool) -> dict[str, str]:
+    """The slots of rows to write: what is given, and what becomes of a row that exists."""
+    attributes, names = ends.join.attributes, [name for name, _ in given]
+    near = ends.join.stored_with is ends.source
+    far = f"w.{ends.far_id}"
+    new = {name: _new(ends, name, every=every) for name, every in given} if taking else {}
+    return {
+        **ends.slots,
+        "names": listed(names),
+        "casts": attributes.casts(names),
+        "values": attributes.new_values(given),
+        "arrays": rows_from("%(far)s::uuid[]", *attributes.array_params(names)),
+        "stored_key": "%(source)s::uuid" if near else far,
+        "other": far if near else "%(source)s::uuid",
+        "conflict": existing(columns(ends.join.keys.values()), new),
+    }
+
+
+def _resulting(ends: Ends, given: Shape, demand: Demand, *, taking: bool, replacing: bool) -> dict[str, str]:
+    values = partial(ends.join.attributes.resulting, given=[name for name, _ in given], taking=taking)
     return slots(ends, demand, "rules/put.sql", values, asked="source", replacing=literal(replacing))
 
 
@@ -207,18 +215,8 @@ def _lock_links(ends: Ends) -> Statement[object]:
 
 @lru_cache(maxsize=512)
 def _update(ends: Ends, given: Shape, demand: Demand) -> Statement[tuple[Any, ...]]:
-    attributes = ends.join.attributes
-    new = {name: f"w.{name}" if every else f"coalesce(w.{name}, m.{name})" for name, every in given}
-    query = from_file(
-        "links/update.sql",
-        **ends.slots,
-        names=listed(new),
-        casts=attributes.casts(new),
-        arrays=rows_from("%(far)s::uuid[]", *attributes.array_params(new)),
-        changes=assigned(new) or f"{ends.far_id} = m.{ends.far_id}",
-        differs=differs("m", new),
-        **_resulting(ends, new, demand, taking=True, replacing=False),
-    )
+    resulting = _resulting(ends, given, demand, taking=True, replacing=False)
+    query = from_file("links/update.sql", **_written(ends, given, taking=True), **resulting)
     return Statement(f"{ends.name}.update", query, whole)
 
 

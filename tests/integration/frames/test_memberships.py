@@ -9,7 +9,7 @@ import pytest
 from tests.integration.frames.rows import by, fields, rows
 from tests.integration.relation.reads import LINKS, attributes
 from tests.worlds import World
-from useraim import Frame, LinkFilter, NewUserAim, aims, batch, explain, preview, scoped, user_aims, users
+from useraim import Frame, LinkFilter, NewAim, NewUserAim, aims, batch, bulk, explain, preview, scoped, user_aims, users
 from useraim.values import Aim, User
 
 KEY = ("user_id", "aim_id")
@@ -101,3 +101,12 @@ def test_a_frame_is_a_call_like_others(conn: psycopg.Connection[Any]) -> None:
     mine = scoped(conn, {"app.user": "ana"})
     assert len(user_aims.frame(mine)) == 1
     assert [len(frame) for frame in user_aims.frames(mine)] == [1]
+
+
+def test_a_frame_that_was_read_can_be_loaded(conn: psycopg.Connection[Any]) -> None:
+    ana = users.create(conn, email="ana@example.org", name="Ana")
+    (linked,) = users.aims.create(conn, ana, [NewAim("Run")], role="é", permissions=HARD, joined_at=TIMES[1])
+    frame = user_aims.frame(conn)
+    users.aims.clear(conn, ana)
+    assert bulk.load(conn, frame).added == 1
+    assert users.aims.of(conn, ana) == [linked]
