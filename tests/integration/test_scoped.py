@@ -29,7 +29,7 @@ from useraim import (
 )
 from useraim.core.statement import Statement
 
-READER = f"useraim_test_{os.getpid()}_reader"
+READER = f"useraim_test_{os.getpid()}_seer"
 NAMES = "SELECT pg_catalog.current_setting('app.user', true), pg_catalog.current_setting('app.why', true)"
 SETTINGS = Statement("settings", NAMES, tuple).call(lambda rows: rows[0], {})
 
