@@ -191,8 +191,8 @@ COMPARING_EACH_ROW = {
 """With a generic plan besides, `= ANY` is a condition on each row of a table that is taken for one of a single row."""
 
 NOT_HELD = {"users.page, none", "users.aims.frame", "aims.users.frame"}
-"""A page of those without many aims looks for the whole array once a user, which the planner does not price; frames of a
-relation are joined one way or the other, as the planner likes."""
+"""A page of those without many aims looks for the whole array once a user, which the planner does not price; frames of
+a relation are joined one way or the other, as the planner likes."""
 
 
 NOW_AND_THEN = {"users.aims.direct_control", "aims.users.remove, must", "users.delete, must", "aims.delete, must"}
