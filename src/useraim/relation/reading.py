@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
-from struct import Struct
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -14,19 +13,14 @@ from useraim.core.ordering import Key
 from useraim.core.pypika import (
     Q,
     among,
-    among_rows,
     coalesce,
     direction,
-    exists,
-    followed_by,
-    function,
     param,
     row_number,
     table,
 )
-from useraim.core.pypika import count as size
-from useraim.core.rows import MakeRow, maker, single, whole
-from useraim.core.statement import Call, Statement, first, nothing
+from useraim.core.rows import MakeRow, maker, whole
+from useraim.core.statement import Call, Statement, nothing
 from useraim.page import Page, Place, Window
 from useraim.relation import conditions
 from useraim.relation.conditions import LinkShape
@@ -36,7 +30,6 @@ from useraim.values import Linked, LinkFilter
 _ON_LINK = {"joined_at": Key("joined_at", "timestamptz"), "role": Key("role", "text")}
 _LINKED = cast("type[Linked[Any]]", Linked)
 _make_linked = maker(_LINKED)
-_COUNTED = Struct("!16sq")
 _LAST = 2**62  # twice that is the largest bigint
 
 
@@ -152,50 +145,11 @@ def _ordered(ends: Ends, by: Order) -> str:
     return f"{ends.name} {by}"
 
 
-def count(ends: Ends, sources: list[Any], link: LinkFilter | None) -> Call[dict[Any, int]]:
-    """Count links of many sources."""
-    statement = _count(ends, conditions.link_shape(link))
-    parameters = {"sources": UuidArray(sources), **conditions.link_parameters(link)}
-
-    def read(rows: list[bytes | None]) -> dict[Any, int]:
-        counts: dict[bytes, int] = dict(_COUNTED.iter_unpack(rows[0] or b""))
-        return {source: counts.get(source.int.to_bytes(16), 0) for source in sources}
-
-    return statement.call(read, parameters, refuses=False) if sources else nothing({})
-
-
-def count_by_role(ends: Ends, sources: list[Any]) -> Call[dict[Any, dict[str, int]]]:
-    """Count links of many sources, role by role."""
-
-    def read(rows: list[tuple[Any, str, int]]) -> dict[Any, dict[str, int]]:
-        counts: dict[Any, dict[str, int]] = {source: {} for source in sources}
-        for source, role, links in rows:
-            counts[source][role] = links
-        return counts
-
-    if not sources:
-        return nothing({})
-    return _count_by_role(ends).call(read, {"sources": UuidArray(sources)}, refuses=False)
-
-
-def has(ends: Ends, source: UUID, far: UUID, link: LinkFilter | None) -> Call[bool]:
-    """Say whether a link exists."""
-    shape = conditions.link_shape(link)
-    parameters: dict[str, object] = {"source": source, "far": far}
-    return _has(ends, shape).call(first, parameters | conditions.link_parameters(link) if shape else parameters)
-
-
-def common(ends: Ends, sources: list[UUID], link: LinkFilter | None) -> Call[list[Any]]:
-    """Read the far records that all of the sources are linked to."""
-    parameters = {"sources": UuidArray(sources), "count": len(sources), **conditions.link_parameters(link)}
-    return _common(ends, conditions.link_shape(link)).call(list, parameters) if sources else nothing([])
-
-
 def _key(ends: Ends, name: str) -> tuple[bool, Key]:
     return (True, _ON_LINK[name]) if name in _ON_LINK else (False, ends.far.orders[name])
 
 
-def _links(ends: Ends) -> tuple[Any, Any, Any]:
+def links_of(ends: Ends) -> tuple[Any, Any, Any]:
     """Name the links, and their columns for the source and the far end."""
     links = table(ends.join.name, "m")
     return links, links.field(ends.source_id), links.field(ends.far_id)
@@ -208,21 +162,22 @@ def _width(ends: Ends) -> int:
 
 def _terms(ends: Ends, far: Any, by: Order) -> tuple[Any, Any]:
     on_link, key = _key(ends, by.name)
-    links, _, far_id = _links(ends)
+    links, _, far_id = links_of(ends)
     return key.term(links if on_link else far), far_id
 
 
 def _linked(ends: Ends, link: LinkShape) -> tuple[Any, Any]:
     far = table(ends.far.name, "f")
-    links, source_id, far_id = _links(ends)
+    links, source_id, far_id = links_of(ends)
     query = Q.from_(links).join(far).on(far.id == far_id)
     query = query.select(
         *(links.field(name) for name in ends.join.attributes), *(far.field(name) for name in ends.far.columns)
     )
-    return far, _where(query.where(source_id == param("source")), links, link)
+    return far, filtered(query.where(source_id == param("source")), links, link)
 
 
-def _where(query: Any, links: Any, link: LinkShape) -> Any:
+def filtered(query: Any, links: Any, link: LinkShape) -> Any:
+    """Add what the filter lets through, as conditions on the links."""
     for part in conditions.link_criteria(links, link):
         query = query.where(part)
     return query
@@ -252,11 +207,11 @@ def _page(ends: Ends, link: LinkShape, by: Order, direction: str) -> Statement[L
 @lru_cache(maxsize=256)
 def _load(ends: Ends, link: LinkShape, by: Order, limited: bool) -> Statement[tuple[Any, ...]]:
     far = table(ends.far.name, "f")
-    rows, source_id, far_id = _links(ends)
+    rows, source_id, far_id = links_of(ends)
     links = Q.from_(rows)
     if not _key(ends, by.name)[0]:
         links = links.join(far).on(far.id == far_id)
-    links = _where(links.where(among(source_id, "sources")), rows, link)
+    links = filtered(links.where(among(source_id, "sources")), rows, link)
     terms = _terms(ends, far, by)
     listed = (ends.source_id, ends.far_id, *ends.join.attributes)
     links = links.select(*(rows.field(name) for name in listed))
@@ -291,40 +246,3 @@ def _nulls(names: Iterable[str]) -> str:
 @cache
 def _record_maker(far: AnyTable) -> MakeRow[Any]:
     return maker(far.row)
-
-
-@lru_cache(maxsize=256)
-def _count(ends: Ends, link: LinkShape) -> Statement[bytes | None]:
-    links, source_id, _ = _links(ends)
-    query = Q.from_(links).select(source_id.as_("id"), size.as_("links")).where(among(source_id, "sources"))
-    counted = _where(query, links, link).groupby(source_id).as_("c")
-    # All in one value: a row for each would take the client as long as the counting.
-    one = followed_by(function("pg_catalog.uuid_send", counted.id), function("pg_catalog.int8send", counted.links))
-    return Statement(f"{ends.name}.count", Q.from_(counted).select(function("pg_catalog.string_agg", one, "")), single)
-
-
-@lru_cache
-def _count_by_role(ends: Ends) -> Statement[tuple[Any, str, int]]:
-    links, source_id, _ = _links(ends)
-    query = Q.from_(links).select(source_id, links.role, size).where(among(source_id, "sources"))
-    query = query.groupby(source_id, links.role).orderby(source_id, links.role)
-    return Statement(f"{ends.name}.count_by_role", query, whole)
-
-
-@lru_cache(maxsize=256)
-def _has(ends: Ends, link: LinkShape) -> Statement[bool]:
-    links, source_id, far_id = _links(ends)
-    one = (source_id == param("source")) & (far_id == param("far"))
-    query = Q.select(exists(_where(Q.from_(links).select(1).where(one), links, link)))
-    return Statement(f"{ends.name}.has", query, single)
-
-
-@lru_cache(maxsize=256)
-def _common(ends: Ends, link: LinkShape) -> Statement[Any]:
-    links, far = table(ends.join.name), table(ends.far.name)
-    key = links.field(ends.far_id)
-    held = Q.from_(links).select(key).where(among(links.field(ends.source_id), "sources"))
-    held = _where(held, links, link).groupby(key).having(size == param("count", "bigint"))
-    query = Q.from_(far).select(*ends.far.columns).where(among_rows(far.id, held))
-    query = query.orderby(far.field(ends.far.label), far.id)
-    return Statement(f"{ends.name}.common", query, maker(ends.far.row))

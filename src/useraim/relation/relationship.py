@@ -13,7 +13,7 @@ from useraim.core.statement import Call, all_of
 from useraim.core.stream import Paged, stream_method
 from useraim.errors import InvalidValue
 from useraim.page import Page, window
-from useraim.relation import conditions, framing, linked_records, reading, rules, writing
+from useraim.relation import conditions, counting, framing, linked_records, reading, rules, writing
 from useraim.relation.declaration import Ends, JoinTable, Record, Table
 from useraim.values import Attributes, Changes, Link, Linked, LinkFilter, Must, OnMatch
 
@@ -238,17 +238,17 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
     @method
     def count(self, sources: Iterable[SId | S], *, link: LinkFilter | None = None) -> Call[dict[SId, int]]:
         """Count the links of each source; those without links, or not there, count 0."""
-        return reading.count(self._ends, self._sources(sources), link)
+        return counting.count(self._ends, self._sources(sources), link)
 
     @method
     def count_by_role(self, sources: Iterable[SId | S]) -> Call[dict[SId, dict[str, int]]]:
         """Count the links of each source role by role; those without links, or not there, have an empty dict."""
-        return reading.count_by_role(self._ends, self._sources(sources))
+        return counting.count_by_role(self._ends, self._sources(sources))
 
     @method
     def has(self, source: SId | S, far: FId | F, *, link: LinkFilter | None = None) -> Call[bool]:
         """Say whether the two are linked; those that do not exist are not."""
-        return reading.has(self._ends, self._source(source), self._ends.far.id(far, "far"), link)
+        return counting.has(self._ends, self._source(source), self._ends.far.id(far, "far"), link)
 
     @method
     def version(self, source: SId | S) -> Call[str]:
@@ -264,7 +264,7 @@ class ManyToMany(Generic[SId, S, FId, F, New, Edit]):
 
         A source that does not exist is linked to nothing: the list is empty then.
         """
-        return reading.common(self._ends, self._sources(sources), link)
+        return counting.common(self._ends, self._sources(sources), link)
 
     def _put(
         self,
