@@ -76,9 +76,14 @@ def server() -> Iterator[str]:
         yield conninfo
 
 
+def server_is_given() -> bool:
+    """Whether the server is there afterwards: what is made on a throwaway one vanishes with it, at once."""
+    return bool({"PGHOST", "PGSERVICE", "PGDATABASE"} & os.environ.keys())
+
+
 @contextmanager
 def plain_server() -> Generator[str, None, None]:
-    if any(name.startswith("PG") and name in {"PGHOST", "PGSERVICE", "PGDATABASE"} for name in os.environ):
+    if server_is_given():
         with psycopg.connect("") as conn:
             password = {"password": conn.info.password} if conn.info.password else {}
             info = conn.info
@@ -99,8 +104,9 @@ def template(server: str) -> Iterator[str]:
                 owner.execute(ROLES.encode())
             yield TEMPLATE
         finally:
-            admin.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)".encode())
-            admin.execute(f"DROP ROLE IF EXISTS {READER}, {WRITER}".encode())
+            if server_is_given():
+                admin.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)".encode())
+                admin.execute(f"DROP ROLE IF EXISTS {READER}, {WRITER}".encode())
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +142,7 @@ def create_database(
             return address(make_conninfo(server, dbname=name))
 
         yield create
-        for name in names:
+        for name in names if server_is_given() else ():
             admin.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
 
 
