@@ -20,7 +20,7 @@ from psycopg.transaction import BaseTransaction
 from useraim import validate
 from useraim.core import running
 from useraim.core.database import AsyncDatabase, Database, async_connection, connection, given, is_async, setting_of
-from useraim.core.opening import AsyncOpeningTransaction, OpeningTransaction
+from useraim.core.opening import AsyncOpeningTransaction, OpeningTransaction, close_if_left
 from useraim.core.statement import Call
 from useraim.errors import is_retryable, is_undone
 
@@ -125,9 +125,10 @@ def _once(conn: Connection[Any], work: Callable[[Connection[Any]], T], tries: _T
                 tries.committing = True
                 return result
             raise psycopg.Rollback  # work raised it, and the block took it for handled
-        except ReadOnlySqlTransaction:
-            if tries.may_go_elsewhere():
+        except BaseException as error:
+            if isinstance(error, ReadOnlySqlTransaction) and tries.may_go_elsewhere():
                 conn.close()  # a server that was demoted: only a new connection may find the one that takes writes
+            close_if_left(conn, error)
             raise
 
 
@@ -176,9 +177,10 @@ async def _once_async(
                 tries.committing = True
                 return result
             raise psycopg.Rollback  # work raised it, and the block took it for handled
-        except ReadOnlySqlTransaction:
-            if tries.may_go_elsewhere():
+        except BaseException as error:
+            if isinstance(error, ReadOnlySqlTransaction) and tries.may_go_elsewhere():
                 await conn.close()
+            close_if_left(conn, error)
             raise
 
 

@@ -28,7 +28,7 @@ READS = {
     "count",
     "count_by_role",
     "similar",
-} | {*("suggest_aims", "of", "load", "has", "common", "version", "stream")}
+} | {*("suggest_aims", "of", "load", "has", "common", "version", "stream", "frame", "frames"), "frame", "frames"}
 """By name, the operations that change nothing. All others are writes."""
 MISSING = "no pg_basebackup beside {}: a replica is made by it (Debian: apt-get install postgresql-client)"
 WRITTEN = "SELECT pg_current_wal_insert_lsn()::text"

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.security.random_calls import tenant_of
-from useraim import Error, Page, User
+from useraim import Error, Frame, Page, User
 from useraim.core.statement import Call
 
 _TEXT = re.compile(r"t(\d) ")
@@ -72,6 +72,8 @@ def _found(result: Any) -> Iterator[UUID | str]:
     """Every id and text of a result; a source asked for is a key, and tells nothing where nothing stands under it."""
     if isinstance(result, UUID | str):
         yield result
+    elif isinstance(result, Frame):
+        yield from _found([tuple(row.values()) for row in result.table.to_pylist()])
     elif isinstance(result, Mapping):
         for key, value in result.items():  # pyright: ignore[reportUnknownVariableType]
             if value:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from tests.calls import parts
 from useraim import aims, user_aims, users
 from useraim.core.statement import Call
 from useraim.values import (
@@ -130,6 +131,8 @@ def _records(module: Any, one: Callable[[Caller], Any], far: Callable[[Caller], 
         lambda c: module.delete_many.call(c.some(lambda: one(c))),
         lambda c: module.page.call(where=c.rules(lambda: far(c)), search=c.search(), limit=5),
         lambda c: module.count.call(where=c.rules(lambda: far(c)), search=c.search()),
+        lambda c: module.frame.call(where=c.rules(lambda: far(c)), search=c.search()),
+        lambda c: parts(module.frames, where=c.rules(lambda: far(c)), search=c.search())[0],
     ]
 
 
@@ -160,6 +163,8 @@ def _relation(end: Any, one: Any, far: Any, new: Any, edit: Any) -> list[Make]:
         lambda c: end.has.call(one(c), far(c), link=c.filter()),
         lambda c: end.common.call(c.some(lambda: one(c))),
         lambda c: end.version.call(one(c)),
+        lambda c: end.frame.call([one(c), one(c)], link=c.filter()),
+        lambda c: parts(end.frames, [one(c), one(c)], link=c.filter())[0],
     ]
 
 
@@ -193,5 +198,7 @@ CALLS: list[Make] = [
     lambda c: user_aims.merge.call(*c.two_users()),
     lambda c: user_aims.page.call(link=c.filter(), limit=5),
     lambda c: user_aims.count.call(),
+    lambda c: user_aims.frame.call(link=c.filter()),
+    lambda c: parts(user_aims.frames, link=c.filter())[0],
 ]
 """Every operation; of what deletes there is less than of what creates, so that the tables do not stay empty."""
