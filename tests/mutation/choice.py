@@ -1,0 +1,107 @@
+"""Which tests could notice a mutant, the likeliest and quickest first."""
+
+import json
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+from coverage import CoverageData
+
+from tests.mutation.mutant import Mutant
+
+NO_KILLERS = (
+    "tests/contract/test_statements.py::test_the_snapshot",
+    "tests/contract/test_statements.py::test_literals",
+    "tests/contract/test_whole_sql.py",
+    "tests/contract/test_layers.py",
+    "tests/mutation/",
+)
+"""Comparisons of text: any change would be noticed by them, right or wrong."""
+MEETINGS = ("tests/races/", "tests/schedules/")
+OF_MEETINGS = {"lock", "order"}
+"""Kinds that matter where callers meet."""
+
+
+class Record(NamedTuple):
+    """What one recording of the tests has seen (tests/mutation/recorder.py)."""
+
+    seconds: dict[str, float]
+    statements: dict[str, set[str]]
+    files: dict[str, set[str]]
+    lines: dict[str, dict[int, set[str]]]
+
+
+def digest(sql: str) -> str:
+    """Name a statement as it is sent."""
+    return sha256(sql.encode()).hexdigest()[:16]
+
+
+def load(folder: Path) -> Record:
+    """Put the recordings of a folder together."""
+    record = Record({}, {}, {}, {})
+    failed: set[str] = set()
+    for path in sorted(folder.glob("*.json")):
+        told = json.loads(path.read_text(encoding="utf-8"))
+        record.seconds.update(told["seconds"])
+        failed |= set(told["failed"])
+        for name, part in (("statements", record.statements), ("files", record.files)):
+            for key, tests in told[name].items():
+                part.setdefault(key, set()).update(set(tests) - {""})
+        _add_lines(record, path.with_suffix(".coverage"))
+    for test in [one for one in record.seconds if one in failed or one.startswith(NO_KILLERS)]:
+        del record.seconds[test]
+    return record
+
+
+def _add_lines(record: Record, path: Path) -> None:
+    data = CoverageData(str(path))
+    data.read()
+    for measured in data.measured_files():
+        name = f"src/useraim{measured.rpartition('/src/useraim')[2]}"
+        lines = record.lines.setdefault(name, {})
+        for line, tests in data.contexts_by_lineno(measured).items():
+            lines.setdefault(line, set()).update(set(tests) - {""})
+
+
+def changed(before: Sequence[str], after: Sequence[str]) -> set[str]:
+    """Name the statements that a mutant renders otherwise."""
+    if len(before) != len(after):
+        return set(map(digest, before))
+    return {digest(one) for one, other in zip(before, after, strict=True) if one != other}
+
+
+def chosen(record: Record, mutant: Mutant, rendered_otherwise: Iterable[str], limit: float) -> list[str]:
+    """List tests: those that send a changed statement or run the changed line, then those that run its module.
+
+    `limit` is for the seconds that they took when they were recorded, for each of the two.
+    """
+    near: set[str] = set().union(*(record.statements.get(one, set()) for one in rendered_otherwise))
+    lines = record.lines.get(mutant.path, {})
+    near |= lines.get(mutant.line, set())
+    if mutant.path.startswith("sql/"):
+        near |= record.files.get(mutant.path.removeprefix("sql/"), set())
+    wide = set().union(*lines.values()) if lines else set()
+    return [*_within(record, mutant, near, limit), *_within(record, mutant, wide - near, limit / 2)]
+
+
+def _within(record: Record, mutant: Mutant, tests: Iterable[str], limit: float) -> list[str]:
+    """Take tests while there is time. Of each test function one, then all the others."""
+
+    def rank(test: str) -> tuple[bool, float]:
+        late = mutant.kind in OF_MEETINGS and not test.startswith(MEETINGS)
+        return late, record.seconds[test]
+
+    firsts: list[str] = []
+    others: list[str] = []
+    seen: set[str] = set()
+    for test in sorted((one for one in tests if one in record.seconds), key=rank):
+        function = test.partition("[")[0]
+        (others if function in seen else firsts).append(test)
+        seen.add(function)
+    taken: list[str] = []
+    for test in (*firsts, *others):
+        limit -= record.seconds[test] + 0.02
+        if limit > 0 or not taken:
+            taken.append(test)
+    return taken

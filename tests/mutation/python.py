@@ -1,0 +1,147 @@
+"""Mutants of the Python, made by cosmic-ray, without those that cannot matter."""
+
+import ast
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count, islice
+from pathlib import Path
+from random import Random
+from typing import Any, NamedTuple
+
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.plugins import get_operator, operator_names
+
+from tests.mutation.mutant import Mutant
+
+LEFT_OUT = ("schema.py", "local.py")
+"""Of migrations and servers: one run of their tests takes minutes."""
+_PURE_SPEED = {"cache", "lru_cache", "overload", "override", "final"}
+_SAME = ("NoOp", "_Is_Eq", "_Eq_Is", "_IsNot_NotEq", "_NotEq_IsNot")
+"""Of None, UNSET and the members of an enum, `is` and `==` ask the same."""
+_FOR_TYPES = {"cast", "TypeVar", "ParamSpec", "NewType"}
+
+
+class Place(NamedTuple):
+    """Where an operator can change a module."""
+
+    line: int
+    column: int
+    operator: str
+    occurrence: int
+
+
+def sampled(root: Path, random: Random) -> Iterator[Mutant]:
+    """Give mutants in random order, one for each place and kind of operator: not more for having more variants."""
+    sources = {path: path.read_text(encoding="utf-8") for path in sorted((root / "src").rglob("*.py"))}
+    spots = [
+        (path, places)
+        for path, source in sources.items()
+        if path.name not in LEFT_OUT
+        for places in _spots(source).values()
+    ]
+    random.shuffle(spots)
+    for path, places in spots:
+        random.shuffle(places)
+        made = ((place, _mutated(sources[path], place)) for place in places)
+        for place, code in islice(((place, code) for place, code in made if code), 1):
+            yield _mutant(path.relative_to(root).as_posix(), sources[path], code, place)
+
+
+def _mutated(source: str, place: Place) -> str | None:
+    # A tuple of exceptions cannot be replaced, and the * and / of a list of parameters are no operators.
+    with suppress(AttributeError, SyntaxError):
+        code: str | None = mutate_code(source, _operator(place.operator), place.occurrence)
+        if code and code != source:
+            compile(code, "mutant", "exec")
+            return code
+    return None
+
+
+def _mutant(path: str, source: str, code: str, place: Place) -> Mutant:
+    before, after = source.splitlines(), code.splitlines()
+    line = next((n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), place.line - 1)
+    change = f"{before[line].strip()} -> {after[line].strip() if line < len(after) else ''}"
+    return Mutant(path, line + 1, _family(place.operator), change, code)
+
+
+def _spots(source: str) -> dict[tuple[int, int, str], list[Place]]:
+    """Group what can be done at each place by the family of the operator."""
+    tree, still = get_ast(source), idle(source)
+    spots: dict[tuple[int, int, str], list[Place]] = {}
+    for name in operator_names():
+        if get_operator(name).arguments() or name.endswith(_SAME):
+            continue
+        operator, numbers = _operator(name), count()
+        for node in ast_nodes(tree):
+            for (line, column), _ in operator.mutation_positions(node):
+                place = Place(line, column, name, next(numbers))
+                if not any(one <= (line, column) < end for one, end in still):
+                    spots.setdefault((line, column, _family(name)), []).append(place)
+    return spots
+
+
+def _operator(name: str) -> Any:
+    return get_operator(name)()
+
+
+def _family(name: str) -> str:
+    kind = name.partition("/")[2]
+    for family in ("ReplaceBinaryOperator", "ReplaceComparisonOperator", "ReplaceUnaryOperator"):
+        if kind.startswith(family):
+            return family
+    return kind
+
+
+Position = tuple[int, int]
+
+
+def idle(source: str) -> list[tuple[Position, Position]]:
+    """Find the stretches whose change cannot matter: types, docstrings, messages, caches' sizes, checks of types."""
+    found: list[tuple[Position, Position]] = []
+    for node in ast.walk(ast.parse(source)):
+        found += [_stretch(part) for part in _idle_parts(node) if part is not None]
+    return found
+
+
+def _idle_parts(node: ast.AST) -> list[Any]:
+    match node:
+        case ast.AnnAssign(annotation=kind, value=value):
+            alias = "TypeAlias" in ast.unparse(kind)
+            return [kind, value] if alias else [kind]
+        case ast.arg(annotation=kind):
+            return [kind]
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            decorators = [one for one in node.decorator_list if _name(one) in _PURE_SPEED]
+            return [node if "overload" in map(_name, decorators) else None, node.returns, *decorators]
+        case ast.ClassDef(bases=bases) if any(_name(base) == "Protocol" for base in bases):
+            return [node]
+        case ast.ClassDef(bases=bases):
+            return [base for base in bases if isinstance(base, ast.Subscript)]
+        case ast.If(test=test) if _name(test) == "TYPE_CHECKING":
+            return [node]
+        case ast.Call(func=func, args=args) if _name(func) in _FOR_TYPES:
+            return args[:1] if _name(func) == "cast" else [node]
+        case ast.keyword(arg="slots" | "maxsize" | "maxlen"):
+            return [node]
+        case ast.Assign(targets=[ast.Name(id="__slots__" | "__all__")]) | ast.JoinedStr() | ast.Assert():
+            return [node]
+        case ast.Expr(value=ast.Constant()):
+            return [node]
+        case _:
+            return []
+
+
+def _name(node: ast.AST) -> str:
+    match node:
+        case ast.Call(func=inner) | ast.Subscript(value=inner):
+            return _name(inner)
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return name
+        case _:
+            return ""
+
+
+def _stretch(node: Any) -> tuple[Position, Position]:
+    # A decorator begins with its @, one column before.
+    return (node.lineno, max(node.col_offset - 1, 0)), (node.end_lineno, node.end_col_offset)
