@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation soak clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation soak mutants clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -74,6 +74,10 @@ isolation: install  ## a million operations in transactions, checked for anomali
 
 soak: install  ## long races and property runs (many minutes)
 	$(BIN)/python -m pytest -m soak
+
+mutants: install  ## change one thing at a time and see which test notices: a sample, with its score (an hour); SAMPLE="--seed 7"
+	$(BIN)/python -m pip install --quiet --group mutation
+	PYTHONPATH=.:examples/teams $(BIN)/python -m tests.mutation $(SAMPLE)
 
 check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at
 	$(PYTHON) -m venv $(VENV)-next

@@ -29,9 +29,11 @@ from tests.mutation import child, python, sql
 from tests.mutation.choice import Record, load
 from tests.mutation.child import Verdict
 from tests.mutation.mutant import Mutant
-from tests.mutation.report import told
+from tests.mutation.recording import record
+from tests.mutation.report import line, told
 from useraim import local
 
+RECORD = ROOT / ".mutants"
 COPIED = ("src", "sql", "migrations", "tests", "examples", "docs", "benchmarks")
 FILES = ("pyproject.toml", "README.md", "Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "yoyo.ini", "LICENSE")
 
@@ -122,7 +124,7 @@ def survivors(verdicts: Path) -> set[str]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a sample and print what came of it; the status says whether enough were noticed."""
     parser = argparse.ArgumentParser("python -m tests.mutation", description=__doc__)
-    parser.add_argument("--record", type=Path, required=True, help="folder of recordings")
+    parser.add_argument("--record", type=Path, default=RECORD, help="folder of recordings, made if it is missing")
     parser.add_argument("--seed", type=int, default=Random().randrange(10_000), help="which sample")
     parser.add_argument("--sizes", type=int, nargs=3, default=(60, 40, 120), help="files of SQL, statements, Python")
     parser.add_argument("--limit", type=float, default=40, help="seconds of tests for a mutant")
@@ -132,13 +134,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="where verdicts are written")
     asked = parser.parse_args(arguments)
     print(f"seed {asked.seed}, sizes {' '.join(map(str, asked.sizes))}", flush=True)
+    if not any(asked.record.glob("*.json")):
+        record(asked.record)
     before = child.rendered()
     drawn = [one for one in sample(asked.seed, asked.sizes, before) if asked.only in one.name]
     if asked.again:
         survived = survivors(asked.again)
         drawn = [one for one in drawn if one.name in survived]
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch, local.postgres() as conninfo:
-        yoyo(" ".join(f"{key}={value}" for key, value in {**conninfo_to_dict(conninfo), "dbname": "template1"}.items()), "apply")
+        yoyo(
+            " ".join(f"{key}={value}" for key, value in {**conninfo_to_dict(conninfo), "dbname": "template1"}.items()),
+            "apply",
+        )
         os.environ.update(local.settings(conninfo))
         workers = Workers(Path(scratch), asked.workers, load(asked.record), before, asked.limit)
         return judged(workers, drawn, asked)
@@ -150,7 +157,7 @@ def judged(workers: Workers, drawn: list[Mutant], asked: Any) -> int:
     with ThreadPoolExecutor(asked.workers) as threads, asked.out.open("a", encoding="utf-8") as out:
         for mutant, verdict in zip(drawn, threads.map(workers.judge, drawn), strict=True):
             verdicts.append((mutant, verdict))
-            print(f"{'killed  ' if verdict.killed else 'SURVIVES'} {verdict.seconds:5.1f} s {verdict.tests:4} {mutant.name} | {verdict.by}", flush=True)
+            print(line(mutant, verdict), flush=True)
             out.write(json.dumps([asked.seed, mutant.name, *verdict]) + "\n")
             out.flush()
     print(told(verdicts))

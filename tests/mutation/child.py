@@ -81,7 +81,10 @@ def judge(copy: Path, mutant: Mutant, record: Record, before: list[str], limit: 
     if tests:
         files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
         with contextlib.redirect_stdout(io.StringIO()) as out:
-            status = pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning", *files], plugins=[order])
+            status = pytest.main(
+                ["-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning", *files],
+                plugins=[order],
+            )
         if status not in (0, 1) and not order.failed:
             order.failed = f"pytest ends with {status}: {out.getvalue()[-300:]}"
     if tests and not order.ran and not order.failed:

@@ -6,8 +6,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
-from coverage import CoverageData
-
 from tests.mutation.mutant import Mutant
 
 NO_KILLERS = (
@@ -55,6 +53,8 @@ def load(folder: Path) -> Record:
 
 
 def _add_lines(record: Record, path: Path) -> None:
+    from coverage import CoverageData  # which only those who make mutants have
+
     data = CoverageData(str(path))
     data.read()
     for measured in data.measured_files():

@@ -1,6 +1,6 @@
 """Mutants of the Python, made by cosmic-ray, without those that cannot matter."""
 
-import ast
+import warnings
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import count, islice
@@ -12,14 +12,13 @@ from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator, operator_names
 
+from tests.mutation.idle import idle
 from tests.mutation.mutant import Mutant
 
 LEFT_OUT = ("schema.py", "local.py")
 """Of migrations and servers: one run of their tests takes minutes."""
-_PURE_SPEED = {"cache", "lru_cache", "overload", "override", "final"}
 _SAME = ("NoOp", "_Is_Eq", "_Eq_Is", "_IsNot_NotEq", "_NotEq_IsNot")
 """Of None, UNSET and the members of an enum, `is` and `==` ask the same."""
-_FOR_TYPES = {"cast", "TypeVar", "ParamSpec", "NewType"}
 
 
 class Place(NamedTuple):
@@ -50,7 +49,8 @@ def sampled(root: Path, random: Random) -> Iterator[Mutant]:
 
 def _mutated(source: str, place: Place) -> str | None:
     # A tuple of exceptions cannot be replaced, and the * and / of a list of parameters are no operators.
-    with suppress(AttributeError, SyntaxError):
+    with suppress(AttributeError, SyntaxError), warnings.catch_warnings():
+        warnings.simplefilter("error", SyntaxWarning)
         code: str | None = mutate_code(source, _operator(place.operator), place.occurrence)
         if code and code != source:
             compile(code, "mutant", "exec")
@@ -91,57 +91,3 @@ def _family(name: str) -> str:
         if kind.startswith(family):
             return family
     return kind
-
-
-Position = tuple[int, int]
-
-
-def idle(source: str) -> list[tuple[Position, Position]]:
-    """Find the stretches whose change cannot matter: types, docstrings, messages, caches' sizes, checks of types."""
-    found: list[tuple[Position, Position]] = []
-    for node in ast.walk(ast.parse(source)):
-        found += [_stretch(part) for part in _idle_parts(node) if part is not None]
-    return found
-
-
-def _idle_parts(node: ast.AST) -> list[Any]:
-    match node:
-        case ast.AnnAssign(annotation=kind, value=value):
-            alias = "TypeAlias" in ast.unparse(kind)
-            return [kind, value] if alias else [kind]
-        case ast.arg(annotation=kind):
-            return [kind]
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            decorators = [one for one in node.decorator_list if _name(one) in _PURE_SPEED]
-            return [node if "overload" in map(_name, decorators) else None, node.returns, *decorators]
-        case ast.ClassDef(bases=bases) if any(_name(base) == "Protocol" for base in bases):
-            return [node]
-        case ast.ClassDef(bases=bases):
-            return [base for base in bases if isinstance(base, ast.Subscript)]
-        case ast.If(test=test) if _name(test) == "TYPE_CHECKING":
-            return [node]
-        case ast.Call(func=func, args=args) if _name(func) in _FOR_TYPES:
-            return args[:1] if _name(func) == "cast" else [node]
-        case ast.keyword(arg="slots" | "maxsize" | "maxlen"):
-            return [node]
-        case ast.Assign(targets=[ast.Name(id="__slots__" | "__all__")]) | ast.JoinedStr() | ast.Assert():
-            return [node]
-        case ast.Expr(value=ast.Constant()):
-            return [node]
-        case _:
-            return []
-
-
-def _name(node: ast.AST) -> str:
-    match node:
-        case ast.Call(func=inner) | ast.Subscript(value=inner):
-            return _name(inner)
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return name
-        case _:
-            return ""
-
-
-def _stretch(node: Any) -> tuple[Position, Position]:
-    # A decorator begins with its @, one column before.
-    return (node.lineno, max(node.col_offset - 1, 0)), (node.end_lineno, node.end_col_offset)

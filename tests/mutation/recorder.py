@@ -1,77 +1,82 @@
-"""What each test runs: lines, statements, files of SQL and seconds. A plugin: `pytest -p tests.mutation.recorder`."""
+"""What each test runs: lines, statements, files of SQL, and its seconds. A plugin: `pytest -p tests.mutation.recorder`.
 
+It is loaded before the package, whose lines it is to see.
+"""
+
+# pyright: reportMissingImports=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 import json
 import os
-import sqlite3
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import coverage
 import pytest
 
+from tests.mutation.choice import digest
+
 OUT = Path(os.environ["USERAIM_RECORD"])
 COVERAGE = coverage.Coverage(data_file=str(OUT.with_suffix(".coverage")), source_pkgs=["useraim"], messages=False)
 COVERAGE.start()
 
-now = ""
-statements: dict[str, set[str]] = defaultdict(set)
-files_read: dict[str, set[str]] = defaultdict(set)
-seconds: dict[str, float] = {}
 
+class Seen:
+    """What the tests have done until now, and the one that runs; it is nameless between tests."""
 
-def digest(sql: str) -> str:
-    return sha256(sql.encode()).hexdigest()[:16]
+    test = ""
+    seconds: dict[str, float] = {}  # noqa: RUF012
+    failed: set[str] = set()  # noqa: RUF012
+    statements: defaultdict[str, set[str]] = defaultdict(set)
+    files: defaultdict[str, set[str]] = defaultdict(set)
 
 
 def pytest_configure() -> None:
     from useraim.core import files, statement
 
-    slot = statement.Statement.query
-    read = files.sql
+    kind: Any = statement.Statement
+    slot, read = kind.query, files.sql
 
     def query(self: Any) -> Any:
-        statements[digest(self.sql)].add(now)
+        Seen.statements[digest(self.sql)].add(Seen.test)
         return slot.__get__(self)
 
     def sql(name: str) -> str:
-        files_read[name].add(now)
+        Seen.files[name].add(Seen.test)
         return read(name)
 
-    statement.Statement.query = property(query, slot.__set__)
+    kind.query = property(query, slot.__set__)
     files.sql = sql
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    global now
-    now = item.nodeid
-    COVERAGE.switch_context(now)
+    _switch(item.nodeid)
     began = time.monotonic()
     result = yield
-    seconds[now] = time.monotonic() - began
-    now = ""
-    COVERAGE.switch_context("")
+    Seen.seconds[item.nodeid] = time.monotonic() - began
+    _switch("")
     return result
 
 
-failed: set[str] = set()
+def _switch(test: str) -> None:
+    Seen.test = test
+    COVERAGE.switch_context(test)
 
 
-def pytest_runtest_logreport(report: Any) -> None:
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.failed:
-        failed.add(report.nodeid)
+        Seen.failed.add(report.nodeid)
 
 
 def pytest_sessionfinish() -> None:
     COVERAGE.stop()
     COVERAGE.save()
-    told = {
-        "seconds": seconds, "failed": sorted(failed),
-        "statements": {k: sorted(v) for k, v in statements.items()},
-        "files": {k: sorted(v) for k, v in files_read.items()},
+    seen = {
+        "seconds": Seen.seconds,
+        "failed": sorted(Seen.failed),
+        "statements": {key: sorted(tests) for key, tests in Seen.statements.items()},
+        "files": {key: sorted(tests) for key, tests in Seen.files.items()},
     }
-    OUT.with_suffix(".json").write_text(json.dumps(told))
+    OUT.with_suffix(".json").write_text(json.dumps(seen), encoding="utf-8")

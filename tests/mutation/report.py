@@ -24,10 +24,17 @@ def population(mutant: Mutant) -> str:
 
 def told(verdicts: Sequence[tuple[Mutant, Verdict]]) -> str:
     """Tell the score of each population, and of all."""
-    lines = []
+    lines: list[str] = []
     names = dict.fromkeys(population(mutant) for mutant, _ in verdicts)
     for name in (*names, "all"):
         killed = [verdict.killed for mutant, verdict in verdicts if name in (population(mutant), "all")]
         low, high = interval(sum(killed), len(killed))
-        lines.append(f"{name}: {sum(killed)} of {len(killed)} killed, {sum(killed) / len(killed):.1%} (95%: {low:.1%} to {high:.1%})")
+        score = f"{sum(killed)} of {len(killed)} killed, {sum(killed) / len(killed):.1%}"
+        lines.append(f"{name}: {score} (95%: {low:.1%} to {high:.1%})")
     return "\n".join(lines)
+
+
+def line(mutant: Mutant, verdict: Verdict) -> str:
+    """Tell one of them."""
+    word = "killed  " if verdict.killed else "SURVIVES"
+    return f"{word} {verdict.seconds:5.1f} s {verdict.tests:4} {mutant.name} | {verdict.by}"

@@ -80,7 +80,10 @@ def _branches(sql: str) -> Iterator[Edit]:
     """Drop one reason of `refused`."""
     for body in re.finditer(r"\brefused \(.*?\) AS MATERIALIZED \(", sql):
         start, end = body.end(), _closing(sql, body.end())
-        cuts = [start, *(m.start() for m in re.finditer(r"\s*\bUNION ALL\b", sql[:end]) if _level(sql, start, m.start()))]
+        cuts = [
+            start,
+            *(m.start() for m in re.finditer(r"\s*\bUNION ALL\b", sql[:end]) if _level(sql, start, m.start())),
+        ]
         last = sql.find("{broken}", start, end)
         stops = [*cuts[1:], end if last < 0 else last]
         for number, (one, stop) in enumerate(zip(cuts, stops, strict=True)):
@@ -125,7 +128,9 @@ _KINDS: tuple[Callable[[str], Iterator[Edit]], ...] = (
     _swap("less", r" (<|>)= ", r" \1 "),
     _swap("distinct", r"(?<!IS )(?<!IS NOT )\bDISTINCT ", ""),
     _swap("materialized", r" AS MATERIALIZED", " AS"),
-    _swap("fallback", r"\b(?:pg_catalog\.)?(?:coalesce|COALESCE)\(((?:[^(),]|\([^()]*\))+),(?:[^()]|\([^()]*\))+\)", r"\1"),
+    _swap(
+        "fallback", r"\b(?:pg_catalog\.)?(?:coalesce|COALESCE)\(((?:[^(),]|\([^()]*\))+),(?:[^()]|\([^()]*\))+\)", r"\1"
+    ),
     _swap("limit", r"\s+(?:LIMIT|OFFSET) [^\s()]+(?:\(\w+\)[^\s()]*)*", ""),
     _swap("inserted", r"\(xmax = 0\)", "true", "false"),
     _swap("collation", r"\s+COLLATE [\w.\"]+", ""),
