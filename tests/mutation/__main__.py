@@ -9,30 +9,30 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from queue import SimpleQueue
 from random import Random
 from typing import Any
 
-import hypothesis  # noqa: F401  loaded once for all forks
 import psycopg
-import psycopg_pool  # noqa: F401
-import pypika  # noqa: F401
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.conftest import ROOT, yoyo
 from tests.mutation import child, python, sql
-from tests.mutation.choice import Record, load
 from tests.mutation.child import Verdict
+from tests.mutation.choice import Record, load
 from tests.mutation.mutant import Mutant
 from tests.mutation.recording import record
 from tests.mutation.report import line, told
 from useraim import local
 
+for name in ("hypothesis", "psycopg_pool", "pypika"):
+    import_module(name)  # once for all forks
 RECORD = ROOT / ".mutants"
 COPIED = ("src", "sql", "migrations", "tests", "examples", "docs", "benchmarks")
 FILES = ("pyproject.toml", "README.md", "Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "yoyo.ini", "LICENSE")
@@ -56,7 +56,7 @@ def copy_to(folder: Path) -> Path:
 
 
 @contextmanager
-def mutated(copy: Path, mutant: Mutant) -> Iterator[None]:
+def mutated(copy: Path, mutant: Mutant) -> Generator[None, None, None]:
     """Write the mutant into the copy, and what was there back at the end."""
     path = copy / sql.file_of(mutant)
     before = path.read_text(encoding="utf-8")
@@ -115,10 +115,10 @@ def drop_databases(pid: int) -> None:
             conn.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)".encode())
 
 
-def survivors(verdicts: Path) -> set[str]:
-    """Name the mutants that no test noticed the last time."""
-    last = {told[1]: told[2] for told in map(json.loads, verdicts.read_text(encoding="utf-8").splitlines())}
-    return {name for name, killed in last.items() if not killed}
+def killed_in(verdicts: Path) -> set[str]:
+    """Name the mutants that a test has noticed before."""
+    lines = map(json.loads, verdicts.read_text(encoding="utf-8").splitlines())
+    return {name for _, name, killed, *_ in lines if killed}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -130,7 +130,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--limit", type=float, default=40, help="seconds of tests for a mutant")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--only", default="", help="mutants whose name contains this")
-    parser.add_argument("--again", type=Path, help="verdicts of the same seed: only those that survived")
+    parser.add_argument("--again", type=Path, help="verdicts of the same seed: without those that were killed")
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="where verdicts are written")
     asked = parser.parse_args(arguments)
     print(f"seed {asked.seed}, sizes {' '.join(map(str, asked.sizes))}", flush=True)
@@ -139,8 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     before = child.rendered()
     drawn = [one for one in sample(asked.seed, asked.sizes, before) if asked.only in one.name]
     if asked.again:
-        survived = survivors(asked.again)
-        drawn = [one for one in drawn if one.name in survived]
+        killed = killed_in(asked.again)
+        drawn = [one for one in drawn if one.name not in killed]
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch, local.postgres() as conninfo:
         yoyo(
             " ".join(f"{key}={value}" for key, value in {**conninfo_to_dict(conninfo), "dbname": "template1"}.items()),

@@ -76,12 +76,13 @@ def chosen(record: Record, mutant: Mutant, rendered_otherwise: Iterable[str], li
 
     `limit` is for the seconds that they took when they were recorded, for each of the two.
     """
-    near: set[str] = set().union(*(record.statements.get(one, set()) for one in rendered_otherwise))
     lines = record.lines.get(mutant.path, {})
-    near |= lines.get(mutant.line, set())
+    near = set(lines.get(mutant.line, ()))
+    for one in rendered_otherwise:
+        near |= record.statements.get(one, set())
     if mutant.path.startswith("sql/"):
         near |= record.files.get(mutant.path.removeprefix("sql/"), set())
-    wide = set().union(*lines.values()) if lines else set()
+    wide = {test for tests in lines.values() for test in tests}
     return [*_within(record, mutant, near, limit), *_within(record, mutant, wide - near, limit / 2)]
 
 

@@ -17,7 +17,7 @@ def idle(source: str) -> list[tuple[Position, Position]]:
     return found
 
 
-def _idle_parts(node: ast.AST) -> list[Any]:
+def _idle_parts(node: ast.AST) -> list[Any]:  # noqa: PLR0911
     match node:
         case ast.AnnAssign(annotation=kind, value=value):
             alias = "TypeAlias" in ast.unparse(kind)

@@ -1,5 +1,7 @@
 """Mutants of the Python, made by cosmic-ray, without those that cannot matter."""
 
+# pyright: reportMissingImports=false, reportMissingTypeStubs=false, reportUnknownVariableType=false
+# pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress

@@ -25,11 +25,15 @@ COVERAGE.start()
 class Seen:
     """What the tests have done until now, and the one that runs; it is nameless between tests."""
 
-    test = ""
-    seconds: dict[str, float] = {}  # noqa: RUF012
-    failed: set[str] = set()  # noqa: RUF012
-    statements: defaultdict[str, set[str]] = defaultdict(set)
-    files: defaultdict[str, set[str]] = defaultdict(set)
+    def __init__(self) -> None:
+        self.test = ""
+        self.seconds: dict[str, float] = {}
+        self.failed: set[str] = set()
+        self.statements: defaultdict[str, set[str]] = defaultdict(set)
+        self.files: defaultdict[str, set[str]] = defaultdict(set)
+
+
+SEEN = Seen()
 
 
 def pytest_configure() -> None:
@@ -39,11 +43,11 @@ def pytest_configure() -> None:
     slot, read = kind.query, files.sql
 
     def query(self: Any) -> Any:
-        Seen.statements[digest(self.sql)].add(Seen.test)
+        SEEN.statements[digest(self.sql)].add(SEEN.test)
         return slot.__get__(self)
 
     def sql(name: str) -> str:
-        Seen.files[name].add(Seen.test)
+        SEEN.files[name].add(SEEN.test)
         return read(name)
 
     kind.query = property(query, slot.__set__)
@@ -55,28 +59,28 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     _switch(item.nodeid)
     began = time.monotonic()
     result = yield
-    Seen.seconds[item.nodeid] = time.monotonic() - began
+    SEEN.seconds[item.nodeid] = time.monotonic() - began
     _switch("")
     return result
 
 
 def _switch(test: str) -> None:
-    Seen.test = test
+    SEEN.test = test
     COVERAGE.switch_context(test)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if report.failed:
-        Seen.failed.add(report.nodeid)
+        SEEN.failed.add(report.nodeid)
 
 
 def pytest_sessionfinish() -> None:
     COVERAGE.stop()
     COVERAGE.save()
     seen = {
-        "seconds": Seen.seconds,
-        "failed": sorted(Seen.failed),
-        "statements": {key: sorted(tests) for key, tests in Seen.statements.items()},
-        "files": {key: sorted(tests) for key, tests in Seen.files.items()},
+        "seconds": SEEN.seconds,
+        "failed": sorted(SEEN.failed),
+        "statements": {key: sorted(tests) for key, tests in SEEN.statements.items()},
+        "files": {key: sorted(tests) for key, tests in SEEN.files.items()},
     }
     OUT.with_suffix(".json").write_text(json.dumps(seen), encoding="utf-8")

@@ -44,7 +44,8 @@ def of_statements(root: Path, rendered: Iterable[str]) -> Iterator[Mutant]:
 
 
 def _renamed(code: str, name: str, kind: str, fragment: str, new: str) -> Mutant:
-    instead = f"if name == {json.dumps(name)}:\n        query = str(query).replace({fragment!r}, {new!r})  # type: ignore\n    {_NAMING}"
+    changes = f"query = str(query).replace({fragment!r}, {new!r})  # type: ignore"
+    instead = f"if name == {json.dumps(name)}:\n        {changes}\n    {_NAMING}"
     assert _NAMING in code
     return Mutant(name, 1, kind, told(fragment, new), code.replace(_NAMING, instead))
 
