@@ -4,6 +4,7 @@ import argparse
 import json
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sys
@@ -43,7 +44,8 @@ def sample(seed: int, sizes: Sequence[int], before: list[str]) -> list[Mutant]:
     random = Random(seed)
     files, statements = list(sql.of_files(ROOT)), list(sql.of_statements(ROOT, before))
     drawn = [random.sample(one, min(size, len(one))) for one, size in zip((files, statements), sizes, strict=False)]
-    return [*drawn[0], *drawn[1], *islice(python.sampled(ROOT, random), sizes[2])]
+    asked = [one for one in drawn[0] if not one.path.startswith(sql.NOT_ASKED)]
+    return [*asked, *drawn[1], *islice(python.sampled(ROOT, random), sizes[2])]
 
 
 def copy_to(folder: Path) -> Path:
@@ -129,7 +131,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--sizes", type=int, nargs=3, default=(60, 40, 120), help="files of SQL, statements, Python")
     parser.add_argument("--limit", type=float, default=40, help="seconds of tests for a mutant")
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--only", default="", help="mutants whose name contains this")
+    parser.add_argument("--only", default="", help="mutants whose name this pattern is found in")
     parser.add_argument("--again", type=Path, help="verdicts of the same seed: without those that were killed")
     parser.add_argument("--out", type=Path, default=Path("mutants.jsonl"), help="where verdicts are written")
     asked = parser.parse_args(arguments)
@@ -137,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not any(asked.record.glob("*.json")):
         record(asked.record)
     before = child.rendered()
-    drawn = [one for one in sample(asked.seed, asked.sizes, before) if asked.only in one.name]
+    drawn = [one for one in sample(asked.seed, asked.sizes, before) if re.search(asked.only, one.name)]
     if asked.again:
         killed = killed_in(asked.again)
         drawn = [one for one in drawn if one.name not in killed]

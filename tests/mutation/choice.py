@@ -1,7 +1,7 @@
 """Which tests could notice a mutant, the likeliest and quickest first."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,8 @@ NO_KILLERS = (
     "tests/mutation/",
 )
 """Comparisons of text: any change would be noticed by them, right or wrong."""
+ROOMS = {"sql/bulk/": "tests/integration/bulk/", "sql/roles.sql": "tests/integration/test_roles.py"}
+"""Whose statements travel as text, so that no record says which test sends them."""
 MEETINGS = ("tests/races/", "tests/schedules/")
 OF_MEETINGS = {"lock", "order"}
 """Kinds that matter where callers meet."""
@@ -64,26 +66,43 @@ def _add_lines(record: Record, path: Path) -> None:
             lines.setdefault(line, set()).update(set(tests) - {""})
 
 
-def changed(before: Sequence[str], after: Sequence[str]) -> set[str]:
-    """Name the statements that a mutant renders otherwise."""
-    if len(before) != len(after):
-        return set(map(digest, before))
-    return {digest(one) for one, other in zip(before, after, strict=True) if one != other}
+def name_of(sql: str) -> str:
+    """Read the name in front of a statement."""
+    return sql[len("/* useraim ") :].partition(" */")[0]
 
 
-def chosen(record: Record, mutant: Mutant, rendered_otherwise: Iterable[str], limit: float) -> list[str]:
-    """List tests: those that send a changed statement or run the changed line, then those that run its module.
+class Changed(NamedTuple):
+    """The statements that a mutant renders otherwise, and all those of the same names."""
+
+    statements: set[str]
+    namesakes: set[str]
+
+
+def changed(before: Sequence[str], after: Sequence[str]) -> Changed:
+    """Compare what is rendered, statement by statement."""
+    pairs = zip(before, after, strict=False)
+    texts = {one for one, other in pairs if one != other} if len(before) == len(after) else set(before)
+    names = set(map(name_of, texts))
+    return Changed(set(map(digest, texts)), names | {digest(one) for one in before if name_of(one) in names})
+
+
+def chosen(record: Record, mutant: Mutant, rendered: Changed, limit: float) -> list[str]:
+    """List tests: those that send a changed statement or run the changed line; then those that send one of its name or
+    run its module.
 
     `limit` is for the seconds that they took when they were recorded, for each of the two.
     """
     lines = record.lines.get(mutant.path, {})
-    near = set(lines.get(mutant.line, ()))
-    for one in rendered_otherwise:
-        near |= record.statements.get(one, set())
-    if mutant.path.startswith("sql/"):
-        near |= record.files.get(mutant.path.removeprefix("sql/"), set())
-    wide = {test for tests in lines.values() for test in tests}
-    return [*_within(record, mutant, near, limit), *_within(record, mutant, wide - near, limit / 2)]
+    near = set(lines.get(mutant.line, ())) | _of(record.statements, rendered.statements)
+    near |= record.files.get(mutant.path.removeprefix("sql/"), set())
+    rooms = tuple(tests for room, tests in ROOMS.items() if mutant.path.startswith(room))
+    near |= {test for test in record.seconds if test.startswith(rooms)}
+    wide = {test for tests in lines.values() for test in tests} | _of(record.statements, rendered.namesakes)
+    return [*_within(record, mutant, near, limit), *_within(record, mutant, wide - near, limit)]
+
+
+def _of(statements: Mapping[str, set[str]], keys: Iterable[str]) -> set[str]:
+    return {test for key in keys for test in statements.get(key, ())}
 
 
 def _within(record: Record, mutant: Mutant, tests: Iterable[str], limit: float) -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 import coverage
 import pytest
 
-from tests.mutation.choice import digest
+from tests.mutation.choice import digest, name_of
 
 OUT = Path(os.environ["USERAIM_RECORD"])
 COVERAGE = coverage.Coverage(data_file=str(OUT.with_suffix(".coverage")), source_pkgs=["useraim"], messages=False)
@@ -43,7 +43,8 @@ def pytest_configure() -> None:
     slot, read = kind.query, files.sql
 
     def query(self: Any) -> Any:
-        SEEN.statements[digest(self.sql)].add(SEEN.test)
+        for key in (digest(self.sql), name_of(self.sql)):
+            SEEN.statements[key].add(SEEN.test)
         return slot.__get__(self)
 
     def sql(name: str) -> str:
