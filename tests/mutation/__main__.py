@@ -26,9 +26,9 @@ from psycopg.conninfo import conninfo_to_dict
 from tests.conftest import ROOT, yoyo
 from tests.mutation import child, python, sql
 from tests.mutation.child import Verdict
-from tests.mutation.choice import Record, load
+from tests.mutation.choice import Record, digest, load
 from tests.mutation.mutant import Mutant
-from tests.mutation.recording import record
+from tests.mutation.recording import record as make_record
 from tests.mutation.report import line, told
 from useraim import local
 
@@ -39,10 +39,10 @@ COPIED = ("src", "sql", "migrations", "tests", "examples", "docs", "benchmarks")
 FILES = ("pyproject.toml", "README.md", "Makefile", "CHANGELOG.md", "CONTRIBUTING.md", "yoyo.ini", "LICENSE")
 
 
-def sample(seed: int, sizes: Sequence[int], before: list[str]) -> list[Mutant]:
+def sample(seed: int, sizes: Sequence[int], sent: list[str]) -> list[Mutant]:
     """Draw mutants: of files of SQL, of rendered statements, of Python."""
     random = Random(seed)
-    files, statements = list(sql.of_files(ROOT)), list(sql.of_statements(ROOT, before))
+    files, statements = list(sql.of_files(ROOT)), list(sql.of_statements(ROOT, sent))
     drawn = [random.sample(one, min(size, len(one))) for one, size in zip((files, statements), sizes, strict=False)]
     asked = [one for one in drawn[0] if not one.path.startswith(sql.NOT_ASKED)]
     return [*asked, *drawn[1], *islice(python.sampled(ROOT, random), sizes[2])]
@@ -105,7 +105,9 @@ class Workers:
             return Verdict(*json.loads(result.read_text(encoding="utf-8")))
         broken = copy / "broken.txt"
         if broken.exists():
-            raise RuntimeError(f"{mutant.name}: {broken.read_text(encoding='utf-8')}")
+            why = broken.read_text(encoding="utf-8")
+            broken.unlink()
+            return Verdict(False, f"not judged: {why.splitlines()[-1]}", 0, time.monotonic() - began)
         return Verdict(True, f"hangs, or ends the process: {process.exitcode}", 0, time.monotonic() - began)
 
 
@@ -137,9 +139,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     print(f"seed {asked.seed}, sizes {' '.join(map(str, asked.sizes))}", flush=True)
     if not any(asked.record.glob("*.json")):
-        record(asked.record)
+        make_record(asked.record)
     before = child.rendered()
-    drawn = [one for one in sample(asked.seed, asked.sizes, before) if re.search(asked.only, one.name)]
+    record = load(asked.record)
+    sent = [one for one in before if record.statements.get(digest(one))]
+    drawn = [one for one in sample(asked.seed, asked.sizes, sent) if re.search(asked.only, one.name)]
     if asked.again:
         killed = killed_in(asked.again)
         drawn = [one for one in drawn if one.name not in killed]
@@ -149,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "apply",
         )
         os.environ.update(local.settings(conninfo))
-        workers = Workers(Path(scratch), asked.workers, load(asked.record), before, asked.limit)
+        workers = Workers(Path(scratch), asked.workers, record, before, asked.limit)
         return judged(workers, drawn, asked)
 
 

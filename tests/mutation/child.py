@@ -40,12 +40,18 @@ class Order:
         files = dict.fromkeys(test.partition("::")[0] for test in self.place)
         options = ("-x", "-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            status = pytest.main([*options, *files], plugins=[self])
+        try:
+            with contextlib.redirect_stdout(printed):
+                status = pytest.main([*options, *files], plugins=[self])
+        except BaseException:
+            # What a failed test has left may break the end of the session.
+            if not self.failed:
+                raise
+            return
+        if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+            raise RuntimeError(f"no test ran: {printed.getvalue()[-2000:]}")
         if status not in (0, 1) and not self.failed:
             self.failed = f"pytest ends with {status}"
-        if not self.ran and not self.failed:
-            raise RuntimeError(f"no test ran: {printed.getvalue()[-2000:]}")
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         conftest: Any = sys.modules["tests.conftest"]

@@ -32,11 +32,14 @@ def of_files(root: Path) -> Iterator[Mutant]:
                 yield Mutant(name, line_of(sql, place), edit.kind, f"{change} in `{where}`", applied(sql, edit))
 
 
-def of_statements(root: Path, rendered: Iterable[str]) -> Iterator[Mutant]:
-    """Give the mutants of statements without a file, by name: each takes hold wherever its fragment is found."""
+def of_statements(root: Path, sent: Iterable[str]) -> Iterator[Mutant]:
+    """Give the mutants of statements without a file, by name: each takes hold wherever its fragment is found.
+
+    Only of those that a test sends: the same code renders the others.
+    """
     code = (root / _STATEMENT).read_text(encoding="utf-8")
     shapes: defaultdict[str, dict[tuple[str, str, str], None]] = defaultdict(dict)
-    for sql in rendered:
+    for sql in sent:
         found = re.fullmatch(r"/\* useraim (.+?) \*/ (.*)", sql)
         if found:  # a statement of one line is one of PyPika
             for edit in edits(found[2]):
