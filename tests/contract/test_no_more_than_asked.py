@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.ends import ENDS, End
-from useraim import Link, aims, users
+from useraim import Link, aims, user_aims, users
 from useraim.core.running import run
 from useraim.core.statement import Call
 from useraim.ids import new_id
@@ -20,14 +20,14 @@ def rows_of(conn: psycopg.Connection[Any], asked: Call[Any]) -> list[Any]:
 @pytest.fixture
 def sources(conn: psycopg.Connection[Any], end: End) -> list[Any]:
     """Two, each with links of its own."""
-    made = end.sources.create_many(conn, [(users_or_aims(end.source_table, f"s{n}")) for n in range(2)])
-    far = end.far.create_many(conn, [users_or_aims(end.far_table, f"f{n}") for n in range(4)])
+    made = end.sources.create_many(conn, [new(end.source_table, f"s{n}") for n in range(2)])
+    far = end.far.create_many(conn, [new(end.far_table, f"f{n}") for n in range(4)])
     for n, source in enumerate(made):
         end.relation.append(conn, source, [Link(far[2 * n], role="one"), Link(far[2 * n + 1], role="other")])
     return list(made)
 
 
-def users_or_aims(table: str, label: str) -> Any:
+def new(table: str, label: str) -> Any:
     return next(end.new(label, new_id()) for end in ENDS if end.far_table == table)
 
 
@@ -41,5 +41,13 @@ def test_of_many_sources_those_asked_for(conn: psycopg.Connection[Any], end: End
 @pytest.mark.parametrize("records", [users, aims], ids=["users", "aims"])
 def test_of_records_those_asked_for(conn: psycopg.Connection[Any], records: Any) -> None:
     table = "users" if records is users else "aims"
-    made = records.create_many(conn, [users_or_aims(table, f"n{n}") for n in range(3)])
+    made = records.create_many(conn, [new(table, f"n{n}") for n in range(3)])
     assert len(rows_of(conn, records.find_many.call([made[0].id]))) == 1
+
+
+def test_of_memberships_those_asked_for(conn: psycopg.Connection[Any]) -> None:
+    people = users.create_many(conn, [new("users", f"n{n}") for n in range(2)])
+    goals = aims.create_many(conn, [new("aims", f"n{n}") for n in range(2)])
+    for person in people:
+        users.aims.append(conn, person, goals)
+    assert len(rows_of(conn, user_aims.find_many.call([(people[0], goals[0])]))) == 1

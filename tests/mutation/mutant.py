@@ -1,5 +1,6 @@
 """What a mutant is: one file of a copy of the checkout with another text."""
 
+from hashlib import sha256
 from typing import NamedTuple
 
 
@@ -25,7 +26,8 @@ def told(before: str, after: str) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= 90 else f"{text[:60]} … {text[-27:]}"
+    # The digest keeps apart what differs in the middle.
+    return text if len(text) <= 90 else f"{text[:60]} …{sha256(text.encode()).hexdigest()[:4]}… {text[-27:]}"
 
 
 def line_of(text: str, place: int) -> int:
