@@ -50,7 +50,7 @@ def sampled(root: Path, random: Random) -> Iterator[Mutant]:
 
 
 def _mutated(source: str, place: Place) -> str | None:
-    # A tuple of exceptions cannot be replaced, and the * and / of a list of parameters are no operators.
+    # A tuple of exceptions cannot be replaced.
     with suppress(AttributeError, SyntaxError), warnings.catch_warnings():
         warnings.simplefilter("error", SyntaxWarning)
         code: str | None = mutate_code(source, _operator(place.operator), place.occurrence)
@@ -69,7 +69,7 @@ def _mutant(path: str, source: str, code: str, place: Place) -> Mutant:
 
 def _spots(source: str) -> dict[tuple[int, int, str], list[Place]]:
     """Group what can be done at each place by the family of the operator."""
-    tree, still = get_ast(source), idle(source)
+    tree, still, lines = get_ast(source), idle(source), source.splitlines()
     spots: dict[tuple[int, int, str], list[Place]] = {}
     for name in operator_names():
         if get_operator(name).arguments() or name.endswith(_SAME):
@@ -78,6 +78,9 @@ def _spots(source: str) -> dict[tuple[int, int, str], list[Place]]:
         for node in ast_nodes(tree):
             for (line, column), _ in operator.mutation_positions(node):
                 place = Place(line, column, name, next(numbers))
+                # The * and the / of a list of parameters are no operators.
+                if lines[line - 1][column:].startswith(("*,", "/,")):
+                    continue
                 if not any(one <= (line, column) < end for one, end in still):
                     spots.setdefault((line, column, _family(name)), []).append(place)
     return spots
