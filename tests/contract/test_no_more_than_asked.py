@@ -13,8 +13,13 @@ from useraim.ids import new_id
 
 
 def rows_of(conn: psycopg.Connection[Any], asked: Call[Any]) -> list[Any]:
-    (rows,) = run(conn, asked._replace(read=lambda results: results))
-    return list(rows)
+    rows: list[Any]
+    (rows,) = run(conn, asked._replace(read=_as_sent))
+    return rows
+
+
+def _as_sent(results: list[list[Any]]) -> Any:
+    return results
 
 
 @pytest.fixture

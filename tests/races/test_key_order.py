@@ -24,11 +24,13 @@ def create_many(conn: Any, end: End, _: Any, new: list[Any]) -> Any:
 
 
 def create(conn: Any, end: End, source: Any, new: list[Any]) -> Any:
-    return end.relation.create(conn, source, new)
+    relation: Any = end.relation
+    return relation.create(conn, source, new)
 
 
 def direct_control(conn: Any, end: End, source: Any, new: list[Any]) -> Any:
-    return end.relation.direct_control(conn, source, new)
+    relation: Any = end.relation
+    return relation.direct_control(conn, source, new)
 
 
 @pytest.fixture
