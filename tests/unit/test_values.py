@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from useraim.ids import new_id
+from useraim.ids import AimId, new_id
 from useraim.values import AllOf, AnyOf, CountBetween, EditAim, Exactly, LinkFilter, NewAim, NewUser, NoneOf
 
 VALUES: list[Any] = [
     LinkFilter(), AnyOf([]), AllOf([]), NoneOf([]), Exactly([]), CountBetween(), NewUser("a@example.org", "A"),
-    NewAim("Run"), EditAim(new_id(), title="Rest"),
+    NewAim("Run"), EditAim(AimId(new_id()), title="Rest"),
 ]  # fmt: skip
 
 
