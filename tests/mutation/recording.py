@@ -11,6 +11,7 @@ PARTS = (
     ("tests/integration/relation",),
     ("tests/races",),
     ("tests/unit",),
+    ("tests/schedules",),
     ("tests/integration/bulk",),
     ("tests/integration/transactions", "tests/integration/connections"),
     ("tests/integration/user_aims", "tests/integration/rules"),
@@ -19,8 +20,7 @@ PARTS = (
         "relation", "bulk", "transactions", "connections", "user_aims", "rules", "model", "schema", "test_local.py",
     ))),
 )  # fmt: skip
-"""Left out: tests of wheels, migrations and servers, the model, and the schedules: each of theirs takes too long to be
-asked about every mutant."""
+"""Left out: tests of wheels, migrations and servers, and the model: they take too long to be asked about every mutant."""
 
 
 def record(folder: Path) -> None:
