@@ -20,7 +20,7 @@ PARTS = (
         "relation", "bulk", "transactions", "connections", "user_aims", "rules", "model", "schema", "test_local.py",
     ))),
 )  # fmt: skip
-"""Left out: tests of wheels, migrations and servers, and the model: they take too long to be asked about every mutant."""
+"""Left out: tests of wheels, migrations and servers, and the model: too long for every mutant."""
 
 
 def record(folder: Path) -> None:
