@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 AT_ONCE := $(if $(SERVER),,--numprocesses 4 --dist worksteal)
 ON_A_SERVER := $(if $(SERVER),,$(BIN)/python -m useraim.local --)
 
-.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation chaos soak test-pooler test-replica test-cluster cluster-costs tenants clean
+.PHONY: help install demo test test-quick statements check check-next format db bench bench-quick bench-scale bench-rules schedules isolation chaos soak test-pooler test-replica test-cluster cluster-costs tenants mutants clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -100,6 +100,10 @@ cluster-costs: install  ## how many commands each operation sends to the nodes o
 
 tenants: install  ## a million random calls of tenants, half through PgBouncer if there is one (many minutes)
 	$(BIN)/python -m tests.security
+
+mutants: install  ## change one thing at a time and see which test notices: a sample, with its score (an hour); SAMPLE="--seed 7"
+	$(BIN)/python -m pip install --quiet --group mutation
+	PYTHONPATH=.:examples/teams $(BIN)/python -m tests.mutation $(SAMPLE)
 
 check-next:  ## all tests with the newest psycopg, whatever pyproject.toml caps it at
 	$(PYTHON) -m venv $(VENV)-next

@@ -2,8 +2,13 @@
 
 # ruff: noqa: B023 - the works of a race end before the next turn of the loop
 
+from functools import partial
+
+import pytest
+
 from tests.ends import End
-from tests.races.racers import CALLERS, Racers, each, no_failures
+from tests.races.racers import CALLERS, Connection, Racers, each, no_failures
+from tests.waiting import second_of
 from tests.worlds import World
 from useraim import AlreadyExists, users
 from useraim.ids import new_id
@@ -51,3 +56,15 @@ class TestRecords:
             assert loser.constraint == "users_email_key"
             assert setup(users.find_by_email, email) == winner
             race.outcomes[winner.name] += 1
+
+    def test_who_loses_an_address_goes_on_with_the_transaction(self, race: Racers, setup: World) -> None:
+        def create(conn: Connection) -> int:
+            conn.execute("BEGIN")
+            with pytest.raises(AlreadyExists):
+                users.create(conn, email="ana@example.org", name="second")
+            number = users.count(conn)
+            conn.execute("COMMIT")
+            return number
+
+        first = partial(users.create, email="ANA@example.org", name="first")
+        assert second_of(race.database, first, create) == 1

@@ -162,3 +162,8 @@ def test_only_some_failures_of_commit_tell_that_nothing_is_stored(error: psycopg
 def test_without_details_the_message_tells_the_constraint(message: str, expected: type[Error] | None) -> None:
     known = translate(pg.IntegrityError(message))
     assert type(known) is (expected or type(None))
+
+
+def test_a_conflict_reads_as_its_message() -> None:
+    assert str(Conflict("seen otherwise", "the version")) == "seen otherwise"
+    assert Conflict("seen otherwise", "the version").version == "the version"

@@ -44,6 +44,15 @@ def test_the_first_of_rows_with_the_same_pair_counts(call: World, pairs: list[Pa
     assert call(user_aims.get, *refs(pairs[0])).role == "first"
 
 
+def test_the_first_of_rows_with_the_same_pair_counts_where_some_rows_leave_the_role(
+    call: World, pairs: list[Pair]
+) -> None:
+    load(call, pairs)
+    rows = [NewUserAim(*refs(pair), role=role) for role in ("first", *"abcdefgh") for pair in pairs[1:]]
+    assert load(call, [pairs[0], *rows], on_match="update") == BulkResult(0, 199, 1, [])
+    assert {row.role for row in call(user_aims.find_many, [refs(pair) for pair in pairs[1:]]) if row} == {"first"}
+
+
 def test_update_takes_what_is_given_and_keeps_the_rest(call: World, pairs: list[Pair]) -> None:
     load(call, [NewUserAim(*refs(pair), role="old", permissions=["p"]) for pair in pairs[:3]])
     rows = [
