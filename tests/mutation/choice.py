@@ -3,8 +3,9 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.mutation.mutant import Mutant
 
@@ -55,9 +56,9 @@ def load(folder: Path) -> Record:
 
 
 def _add_lines(record: Record, path: Path) -> None:
-    from coverage import CoverageData  # which only those who make mutants have
+    coverage: Any = import_module("coverage")  # which only those who make mutants have
 
-    data = CoverageData(str(path))
+    data = coverage.CoverageData(str(path))
     data.read()
     for measured in data.measured_files():
         name = f"src/useraim{measured.rpartition('/src/useraim')[2]}"
