@@ -35,10 +35,10 @@ class _Opening(BaseTransaction[Any]):
     def _close_if_unclear(self, error: BaseException | None = None) -> None:
         # After an answer of the server psycopg rolls back. After an interrupt it cannot: its record of what is open may
         # be ahead of what was sent, or libpq be waiting for answers. Left open, a later call would take part in it.
-        status = self.pgconn.transaction_status
+        status, piped = self.pgconn.transaction_status, self.pgconn.pipeline_status != PipelineStatus.OFF
         is_left = status == TransactionStatus.ACTIVE or (self._is_whole and status != TransactionStatus.IDLE)
-        # In a pipeline of psycopg's, which work has left open, the end is sent and not yet answered.
-        if (is_left and self._conn._pipeline is None) or not (error is None or isinstance(error, Error)):
+        # In a pipeline, which work has left open, the end is sent and not yet answered.
+        if (is_left and not piped) or not (error is None or isinstance(error, Error)):
             self.pgconn.finish()
 
 
@@ -95,7 +95,8 @@ class AsyncOpeningTransaction(_Opening, AsyncTransaction):
 def close_if_left(conn: AnyConnection, error: BaseException) -> None:
     """Close a connection that an interrupt has left in a transaction: one that came just before its end could begin."""
     is_open = conn.pgconn.transaction_status not in {TransactionStatus.IDLE, TransactionStatus.UNKNOWN}
-    if is_open and conn._pipeline is None and not isinstance(error, Error):
+    piped = conn.pgconn.pipeline_status != PipelineStatus.OFF
+    if is_open and not piped and not isinstance(error, Error):
         conn.pgconn.finish()
 
 
